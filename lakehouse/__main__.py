@@ -1,0 +1,60 @@
+"""`python3 -m lakehouse …` on any machine: make the project's environment if need be, go on inside it.
+
+Readable by an old Python 3, like `__init__.py`, so that such a Python gets a sentence and not a SyntaxError.
+"""
+
+import os
+import sys
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def wrong_python(version, executable):
+    """What to tell a Python that is too old or too new, or None."""
+    if OLDEST <= tuple(version[:2]) <= NEWEST:
+        return None
+    import shutil
+
+    names = ["python3.{}".format(minor) for minor in range(OLDEST[1], NEWEST[1] + 1)]
+    found = [name for name in names if shutil.which(name)]
+    wanted = "or newer" if tuple(version[:2]) < OLDEST else "to {}.{}".format(*NEWEST)
+    lines = ["lakehouse needs Python {}.{} {},".format(OLDEST[0], OLDEST[1], wanted)]
+    lines[0] += " this is {}.{}.{} ({});".format(version[0], version[1], version[2], executable)
+    if found:
+        lines[0] += " run it with {0}: {0} -m lakehouse".format(found[0])
+    else:
+        lines[0] += " run it with {}, which is not on the PATH: install it first".format(names[0])
+    return "\n".join(lines)
+
+
+def main():
+    """The exit code of `python3 -m lakehouse …`, run with any Python: inside the project's own environment."""
+    message = wrong_python(sys.version_info, sys.executable)
+    if message:
+        sys.stderr.write(message + "\n")
+        return 1
+    from lakehouse import bootstrap, errors
+
+    try:
+        bootstrap.enter(sys.argv[1:])
+    except errors.SetupError as error:
+        sys.stderr.write("lakehouse: {}\n".format(error))
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nlakehouse: set-up interrupted; the next command goes on with it\n")
+        return 130
+    return command()
+
+
+def command():
+    """The exit code of `lakehouse …`: the command line in the environment that it is installed in."""
+    from lakehouse import telemetry
+
+    telemetry.switch_off(os.environ)
+    from lakehouse.cli import main as cli
+
+    return cli()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

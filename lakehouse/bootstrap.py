@@ -1,0 +1,268 @@
+"""The project's own environment: `.venv` beside this package, made from two hashed lock files.
+
+The first file brings the build tools and uv, with pip; the second everything else, with uv and without build
+isolation, so that nothing unpinned is ever fetched. A stamp is written last: an environment without it is half made
+and is made anew; one whose stamp differs from the lock files is brought up to date; one that was moved or whose
+Python has gone is made anew. Only the standard library can be used here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lakehouse import indexes
+from lakehouse.errors import SetupError
+
+PROJECT = Path(__file__).resolve().parent.parent
+BUILD_LOCK, LOCK = ".requirements-build.txt", "requirements.txt"
+INPUTS = (BUILD_LOCK, LOCK, "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment of the project at `project`."""
+
+    project: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.project / ".venv"
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def state(self) -> Path:
+        """What set-up knows: {"stamp": … or null, "seconds": {step: seconds}}. It also marks the folder as ours."""
+        return self.folder / ".lakehouse-setup.json"
+
+    @property
+    def log(self) -> Path:
+        return self.project / ".lakehouse-setup" / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        return self.project / ".lakehouse-setup" / "lock"
+
+    def stamp(self) -> dict[str, str]:
+        """What the environment depends on: the content of `INPUTS`, its Python, the project's path."""
+        made_from = {name: hashlib.sha256((self.project / name).read_bytes()).hexdigest() for name in INPUTS}
+        return {**made_from, "python": os.path.realpath(self.python), "project": str(self.project)}
+
+    def finding(self) -> str:
+        """How the environment stands: "ready", "missing", "half made", "moved", "outdated" or "foreign"."""
+        if not self.folder.exists() or not any(self.folder.iterdir()):
+            return "missing"
+        try:
+            stamp = json.loads(self.state.read_text(encoding="utf-8"))["stamp"]
+        except FileNotFoundError:
+            return "foreign"
+        except (ValueError, KeyError, TypeError):
+            return "half made"
+        if not stamp or not self.python.exists() or not (self.folder / "pyvenv.cfg").exists():
+            return "half made"
+        now = self.stamp()
+        if any(stamp.get(name) != now[name] for name in ("python", "project")):
+            return "moved"
+        return "ready" if stamp == now else "outdated"
+
+    def record(self, stamp: dict[str, str] | None, seconds: Mapping[str, float]) -> None:
+        text = json.dumps({"stamp": stamp, "seconds": dict(seconds)}, indent=2)
+        draft = self.state.with_suffix(".new")
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(self.state)
+
+
+def enter(arguments: Sequence[str], project: Path = PROJECT) -> None:
+    """Go on with `python -m lakehouse arguments` in the project's environment, made ready first.
+
+    Returns only if this process already runs there (or if there is no project here, but an installed package).
+    Raises SetupError.
+    """
+    environment = Environment(project)
+    if not (project / LOCK).exists():
+        return
+    if ensure(environment) and os.path.samefile(sys.prefix, environment.folder):
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    python = str(environment.python)
+    os.execve(python, [python, "-m", "lakehouse", *arguments], indexes.for_python(os.environ))
+
+
+def ensure(environment: Environment) -> bool:
+    """Make `environment` ready. True if it already was. Raises SetupError."""
+    try:
+        if environment.finding() == "ready":
+            return True
+        environment.lock.parent.mkdir(exist_ok=True)
+        with alone(environment.lock):
+            finding = environment.finding()  # another command may just have done it
+            if finding != "ready":
+                Setup(environment).run(finding)
+    except OSError as error:
+        raise SetupError(
+            f"the environment in {environment.folder} could not be set up: {error}",
+            "The project's folder must be writable for its first command, and the disk have 3 GB free.",
+        ) from error
+    return False
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold the file `lock`; a second process says that it waits, and waits. The system frees it when we end."""
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another command is setting the environment up: waiting for it")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def say(line: str, end: str = "\n") -> None:
+    """Progress goes to standard error: standard output is the command's own."""
+    print(line, end=end, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Setup:
+    """One set-up of `environment`, step by step; `seconds` is what each took."""
+
+    environment: Environment
+    seconds: dict[str, float] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    uv_options: list[str] = field(default_factory=list)
+
+    def run(self, finding: str) -> None:
+        environment = self.environment
+        started = time.monotonic()
+        if finding == "foreign":
+            raise SetupError(
+                f"{environment.folder} exists, but set-up has not made it",
+                "Move it away or delete it; then run the command again.",
+            )
+        environment.log.write_text("", encoding="utf-8")
+        self._network()
+        try:
+            if finding != "outdated":
+                self._create(finding)
+            environment.record(None, self.seconds)
+            self._install()
+        finally:
+            shutil.rmtree(environment.folder / "uv-cache", ignore_errors=True)
+        self.seconds["in all"] = round(time.monotonic() - started, 1)
+        environment.record(environment.stamp(), self.seconds)
+        say(f"  {'ready':<34}{self.seconds['in all']:6.1f} s in all")
+
+    def _network(self) -> None:
+        settings = indexes.pip_settings(_base_python(), os.environ)
+        clean = indexes.for_tools(os.environ)
+        self.variables = clean | indexes.for_pip(settings) | indexes.for_uv(settings, clean)
+        self.uv_options = indexes.uv_options(settings)
+        if "UV_CACHE_DIR" not in clean and not _home_cache_is_writable():
+            self.variables["UV_CACHE_DIR"] = str(self.environment.folder / "uv-cache")
+
+    def _create(self, finding: str) -> None:
+        folder = self.environment.folder
+        why = "once; the next command starts at once" if finding == "missing" else f"the one there is {finding}"
+        say(f"lakehouse: making an environment in {folder} ({why})")
+        for module in ("venv", "ensurepip"):
+            if importlib.util.find_spec(module) is None:
+                raise SetupError(
+                    f"{_base_python()} cannot make environments: its module {module} is missing",
+                    "Debian and Ubuntu have it in the package python3-venv (or python3.11-venv): "
+                    "`apt install python3-venv`. Then run the command again.",
+                )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        self.environment.record(None, {})  # from here on the folder is known as ours
+        self._step("environment", [_base_python(), "-m", "venv", str(folder)])
+
+    def _install(self) -> None:
+        project, python = self.environment.project, str(self.environment.python)
+        hashed = ["--require-hashes", "-r", str(project / BUILD_LOCK)]
+        self._step("build tools", [python, "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", *hashed])
+        if self._uv_runs():
+            self._install_with_uv()
+        else:
+            say("  uv does not run on this machine: going on with pip, which takes some minutes longer")
+            pip = [python, "-m", "pip", "install", "--no-build-isolation", "--no-deps"]
+            self._step("packages", [*pip, "--require-hashes", "-r", str(project / LOCK)])
+            self._step("project", [*pip, "-e", str(project)])
+        self._step("kernel, Delta's jars", [python, "-c", "from lakehouse import bootstrap; bootstrap.finish()"])
+
+    def _install_with_uv(self) -> None:
+        project, folder = self.environment.project, self.environment.folder
+        # pyspark comes as source only; not compressing the wheel that is made of it saves most of its 40 seconds.
+        quick = folder / "quick-wheels.cfg"
+        quick.write_text("[bdist_wheel]\ncompression = stored\n", encoding="utf-8")
+        self.variables["DIST_EXTRA_CONFIG"] = str(quick)
+        uv = [str(folder / "bin" / "uv"), "pip"]
+        into = ["--python", str(self.environment.python), "--no-build-isolation", *self.uv_options]
+        locks = [str(project / LOCK), str(project / BUILD_LOCK)]
+        self._step("packages", [*uv, "sync", *into, "--require-hashes", "--compile-bytecode", *locks])
+        self._step("project", [*uv, "install", *into, "--no-deps", "-e", str(project)])
+
+    def _uv_runs(self) -> bool:
+        try:
+            uv = [str(self.environment.folder / "bin" / "uv"), "--version"]
+            return subprocess.run(uv, env=self.variables, capture_output=True).returncode == 0
+        except OSError:
+            return False
+
+    def _step(self, name: str, command: list[str]) -> None:
+        """Run `command`, its output into the log. Raises SetupError with the last line of it."""
+        say(f"  {name:<34}", end="")
+        started = time.monotonic()
+        with self.environment.log.open("a+", encoding="utf-8", errors="replace") as log:
+            log.write(f"\n== {name}: {' '.join(command)}\n")
+            log.flush()
+            start_of_output = log.tell()
+            ended = subprocess.run(
+                command, env=self.variables, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+            log.seek(start_of_output)
+            lines = [line.strip() for line in log if line.strip()]
+        self.seconds[name] = round(time.monotonic() - started, 1)
+        if ended.returncode != 0:
+            say("failed")
+            raise SetupError(
+                f"set-up failed at the step \"{name}\": {lines[-1] if lines else f'exit code {ended.returncode}'}",
+                f"The whole log is in {self.environment.log}. If it speaks of connections, certificates or missing "
+                "versions, check the way to the package index (what pip is configured with is used).",
+            )
+        say(f"{self.seconds[name]:6.1f} s")
+
+
+def finish() -> None:
+    """The last step, run inside the new environment: what needs its packages."""
+    from lakehouse import telemetry
+
+    telemetry.switch_off_in_lab(Path(sys.prefix))
+
+
+def _base_python() -> str:
+    # a venv made from a venv's python would depend on that venv
+    return getattr(sys, "_base_executable", None) or sys.executable
+
+
+def _home_cache_is_writable() -> bool:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    return cache.is_dir() and os.access(cache, os.W_OK)
+
