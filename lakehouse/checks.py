@@ -1,0 +1,63 @@
+"""Which checks a contract asks for: one list with one set of names, for the gate that runs them and for Dagster.
+
+A contract's columns, key and partitions are checks by themselves, before the expectations it lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from lakehouse.contract import Contract, Expectation
+
+PARTITIONS = "partitions_are_requested"
+"""Every row lies in a partition of the run. What those are is known at the write only, so its kwargs are empty."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a table's rows: an expectation of Great Expectations under a name that stays the same."""
+
+    name: str
+    column: str | None
+    severity: Literal["error", "warn"]
+    description: str
+    type: str
+    kwargs: dict[str, Any]
+
+
+def of(contract: Contract) -> tuple[Check, ...]:
+    """The checks of `contract`, in a fixed order, each name once."""
+    seen: dict[str, int] = {}
+    named = []
+    for check in (*_derived(contract), *map(_listed, contract.expectations)):
+        seen[check.name] = count = seen.get(check.name, 0) + 1
+        named.append(check if count == 1 else replace(check, name=f"{check.name}_{count}"))
+    return tuple(named)
+
+
+def _derived(contract: Contract) -> Iterator[Check]:
+    for name, column in contract.columns.items():
+        if not column.nullable:
+            said = f"{name} is never null"
+            yield Check(f"not_null_{name}", name, "error", said, "expect_column_values_to_not_be_null", {"column": name})
+    if len(contract.key) == 1:
+        key = contract.key[0]
+        yield Check("key_is_unique", key, "error", f"{key} names one row", "expect_column_values_to_be_unique", {"column": key})
+    elif contract.key:
+        said = f"{', '.join(contract.key)} together name one row"
+        kwargs = {"column_list": list(contract.key)}
+        yield Check("key_is_unique", None, "error", said, "expect_compound_columns_to_be_unique", kwargs)
+    if contract.partitions:
+        column = contract.partitions.column
+        said = f"{column} holds the partitions that were asked for, and no other"
+        yield Check(PARTITIONS, column, "error", said, "expect_column_values_to_be_in_set", {})
+
+
+def _listed(expectation: Expectation) -> Check:
+    columns = expectation.columns
+    name = "_".join((expectation.type.removeprefix("expect_"), *columns))
+    said = expectation.reason or name.replace("_", " ")
+    column = columns[0] if len(columns) == 1 else None
+    return Check(name, column, expectation.severity, said, expectation.type, dict(expectation.kwargs))
