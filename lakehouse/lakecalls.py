@@ -1,0 +1,258 @@
+"""What a notebook does with its lake: the calls of `lakehouse.open`, `.read`, `.sql`, `.write` and the models' two."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from lakehouse import sqlnames
+from lakehouse.errors import LakehouseError
+from lakehouse.finding import Finding
+from lakehouse.names import TableName
+from lakehouse.partitions import OWN, Coverage, parse_coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """`lakehouse.open("silver/flights")`: the name that the notebook gives itself."""
+
+    name: TableName
+    cell: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One place that reads `table` (or a model), with the partitions it covers."""
+
+    table: TableName
+    coverage: Coverage
+    cell: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One place that writes `table` (or logs a model)."""
+
+    table: TableName
+    cell: int
+    line: int
+
+
+@dataclass
+class LakeCalls:
+    """Collected over all code cells of one notebook; `file` is what findings name."""
+
+    file: str
+    opens: list[Open] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    models_read: list[Read] = field(default_factory=list)
+    models_written: list[Write] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
+
+    def refuse(self, cell: int, line: int, rule: str, message: str, hint: str = "") -> None:
+        self.problems.append(Finding(self.file, cell, line, rule, message, hint))
+
+
+def collect(trees: list[tuple[int, ast.Module]], file: str) -> LakeCalls:
+    """All calls on the lake in `trees`: pairs of a cell's number and its syntax tree."""
+    calls = LakeCalls(file)
+    modules = _module_names(trees)
+    lakes: set[str] = set()
+    for cell, tree in trees:
+        lakes |= _opens(calls, cell, tree, modules)
+    for cell, tree in trees:
+        for node in _calls_on(tree, lakes):
+            assert isinstance(node.func, ast.Attribute)
+            if node.func.attr in _METHODS:
+                _METHODS[node.func.attr](calls, cell, node)
+    return calls
+
+
+def _module_names(trees: list[tuple[int, ast.Module]]) -> set[str]:
+    """The names under which cells import `lakehouse`."""
+    imports = (node for _, tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import))
+    return {alias.asname or alias.name for node in imports for alias in node.names if alias.name == "lakehouse"}
+
+
+def _calls_on(tree: ast.AST, names: set[str]) -> Iterator[ast.Call]:
+    """Calls `name.method(…)` in the order of the text."""
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in names
+    ]
+    return iter(sorted(found, key=lambda node: (node.lineno, node.col_offset)))
+
+
+def _opens(calls: LakeCalls, cell: int, tree: ast.Module, modules: set[str]) -> set[str]:
+    """Records the calls of `lakehouse.open`; returns the variables that hold the lake."""
+    variables: dict[int, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            variables[id(node.value)] = node.targets[0].id
+    found = set()
+    for node in _calls_on(tree, modules):
+        if not isinstance(node.func, ast.Attribute) or node.func.attr != "open":
+            continue
+        if id(node) in variables:
+            found.add(variables[id(node)])
+        else:
+            calls.refuse(
+                cell, node.lineno, "open-not-assigned", "The lake that is opened here gets no name",
+                'Write lake = lakehouse.open("layer/name"), alone on its line.',
+            )  # fmt: skip
+        _open(calls, cell, node)
+    return found
+
+
+def _open(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    text = _literal(calls, cell, node, 0, "name", "lakehouse.open")
+    if text is None:
+        return
+    try:
+        calls.opens.append(Open(TableName.parse_notebook(text), cell, node.lineno))
+    except LakehouseError as error:
+        calls.refuse(cell, node.lineno, "bad-name", error.what, error.hint)
+
+
+def _read(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    table = _name(calls, cell, node, 0, "table", "lake.read")
+    coverage = _coverage(calls, cell, node)
+    if table is not None and coverage is not None:
+        if table.layer == "models":
+            calls.refuse(
+                cell, node.lineno, "model-as-table", f"{table} is a model, not a table",
+                f'Use lake.load_model("{table}").',
+            )  # fmt: skip
+        else:
+            calls.reads.append(Read(table, coverage, cell, node.lineno))
+
+
+def _sql(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    text = _literal(calls, cell, node, 0, "query", "lake.sql")
+    coverage = _coverage(calls, cell, node)
+    if text is None or coverage is None:
+        return
+    argument = _argument(node, 0, "query")
+    first = argument.lineno if argument is not None else node.lineno
+    last = (argument.end_lineno if argument is not None else None) or first
+    try:
+        refs = sqlnames.tables(text)
+    except sqlnames.SqlError as error:
+        calls.refuse(cell, min(first + error.line - 1, last), "bad-sql", error.what, error.hint)
+        return
+    for ref in refs:
+        line = min(first + text.count("\n", 0, ref.start), last)
+        if ref.name.layer in ("raw", "models"):
+            other = "lake.read" if ref.name.layer == "raw" else "lake.load_model"
+            calls.refuse(
+                cell, line, "bad-sql", f"{ref.name} is not a table that SQL can read", f'Use {other}("{ref.name}").'
+            )
+        else:
+            calls.reads.append(Read(ref.name, coverage, cell, line))
+
+
+def _write(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    table = _name(calls, cell, node, 1, "table", "lake.write")
+    if table is None:
+        return
+    if table.layer in ("raw", "models"):
+        hint = "Raw files come from a Source." if table.layer == "raw" else f'Use lake.log_model(model, "{table}").'
+        calls.refuse(cell, node.lineno, "write-not-table", f"{table} is not a table that lake.write can write", hint)
+    else:
+        calls.writes.append(Write(table, cell, node.lineno))
+
+
+def _log_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    model = _model(calls, cell, node, 1, "lake.log_model")
+    if model is not None:
+        calls.models_written.append(Write(model, cell, node.lineno))
+
+
+def _load_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    model = _model(calls, cell, node, 0, "lake.load_model")
+    if model is not None:
+        calls.models_read.append(Read(model, OWN, cell, node.lineno))
+
+
+_METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
+    "read": _read,
+    "sql": _sql,
+    "write": _write,
+    "log_model": _log_model,
+    "load_model": _load_model,
+}
+
+
+def _model(calls: LakeCalls, cell: int, node: ast.Call, position: int, what: str) -> TableName | None:
+    name = _name(calls, cell, node, position, "name", what)
+    if name is not None and name.layer != "models":
+        calls.refuse(
+            cell, node.lineno, "bad-name", f"{name} is not a name of a model", f"Models are in the layer models: models.{name.name}."
+        )
+        return None
+    return name
+
+
+def _name(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword: str, what: str) -> TableName | None:
+    text = _literal(calls, cell, node, position, keyword, what)
+    if text is None:
+        return None
+    try:
+        return TableName.parse(text)
+    except LakehouseError as error:
+        calls.refuse(cell, node.lineno, "bad-name", f"{what}: {error.what}", error.hint)
+        return None
+
+
+def _literal(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword: str, what: str) -> str | None:
+    """The text of an argument that must stand there as a literal, else None and a finding."""
+    argument = _argument(node, position, keyword)
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        return argument.value
+    if argument is None:
+        message, hint = f"{what}(…) names nothing", f"Write the {keyword} into the call."
+    else:
+        kind = "an f-string" if isinstance(argument, ast.JoinedStr) else f"`{_short(argument)}`"
+        message = f"The {keyword} in {what}(…) is {kind}, not a literal"
+        hint = "Write it out as plain text in quotes: what a notebook reads and writes is found without running it."
+        if what == "lake.sql":
+            hint += " Values go in as args={…} with :name in the text."
+    calls.refuse(cell, (argument or node).lineno, "not-literal", message, hint)
+    return None
+
+
+def _coverage(calls: LakeCalls, cell: int, node: ast.Call) -> Coverage | None:
+    written = next((keyword.value for keyword in node.keywords if keyword.arg == "partitions"), None)
+    if written is None:
+        return OWN
+    try:
+        return parse_coverage(ast.literal_eval(written))
+    except (ValueError, TypeError, SyntaxError):
+        calls.refuse(
+            cell, written.lineno, "not-literal", f"partitions=`{_short(written)}` is not a literal",
+            'Write "own", "all", "until" or a range of offsets such as (-1, 0).',
+        )  # fmt: skip
+    except LakehouseError as error:
+        calls.refuse(cell, written.lineno, "bad-coverage", error.what, error.hint)
+    return None
+
+
+def _argument(node: ast.Call, position: int, keyword: str) -> ast.expr | None:
+    for given in node.keywords:
+        if given.arg == keyword:
+            return given.value
+    return node.args[position] if position < len(node.args) else None
+
+
+def _short(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+

@@ -1,0 +1,231 @@
+"""A project: its notebooks, contracts and sources, and the graph they make."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lakehouse import contract as contracts
+from lakehouse import notebook as notebooks
+from lakehouse import source as sources
+from lakehouse.contract import Contract
+from lakehouse.errors import NotebookError, PartitionError, UnknownName
+from lakehouse.finding import Finding
+from lakehouse.names import TableName, did_you_mean
+from lakehouse.notebook import NotebookSpec
+from lakehouse.partitions import PartitionSpace
+from lakehouse.source import Source
+
+
+@dataclass
+class Project:
+    """What the files of the folder `path` say. What cannot be read is left out and stands in `problems`.
+
+    An asset is a notebook (by its own name) or a source (by its raw table). Exploring notebooks are in no graph.
+    """
+
+    path: Path
+    notebooks: Mapping[TableName, NotebookSpec]
+    explore: Mapping[TableName, NotebookSpec]
+    contracts: Mapping[TableName, Contract]
+    problems: list[Finding] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, path: Path) -> Project:
+        """Reads notebooks and contracts; sources.py is run only when sources are asked for."""
+        problems: list[Finding] = []
+        specs = _notebooks(path, problems)
+        return cls(
+            path=path,
+            notebooks={name: spec for name, spec in specs.items() if not spec.explore},
+            explore={name: spec for name, spec in specs.items() if spec.explore},
+            contracts=_contracts(path, problems),
+            problems=problems,
+        )
+
+    @cached_property
+    def sources(self) -> Mapping[TableName, Source]:
+        """The declared sources by raw table. Raises SourceError if sources.py fails."""
+        return sources.load(self.path)
+
+    @property
+    def assets(self) -> tuple[TableName, ...]:
+        """All assets, sorted by name."""
+        return tuple(sorted({*self.notebooks, *self.sources}))
+
+    @cached_property
+    def writers(self) -> Mapping[TableName, tuple[TableName, ...]]:
+        """For each table, model and raw table, the assets that write it: one, when nothing is wrong."""
+        found: dict[TableName, list[TableName]] = {name: [name] for name in self.sources}
+        for name, spec in sorted(self.notebooks.items()):
+            for table in spec.outputs:
+                found.setdefault(table, []).append(name)
+        return {table: tuple(names) for table, names in found.items()}
+
+    def writer_of(self, table: TableName) -> TableName | None:
+        """The asset that writes a table or model, or None."""
+        return self.writers.get(table, (None,))[0]
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """Everything that can be read: raw tables, tables and models."""
+        return tuple(sorted({*self.writers, *self.contracts}))
+
+    def notebook(self, asset: TableName | str) -> NotebookSpec:
+        """The notebook of that name, exploring ones included. Raises UnknownName."""
+        name = TableName.parse_notebook(asset) if isinstance(asset, str) else asset
+        spec = self.notebooks.get(name) or self.explore.get(name)
+        if spec is None:
+            known = [*self.notebooks, *self.explore]
+            raise UnknownName(
+                f"There is no notebook {name.slashed}",
+                f"It would be {notebooks.FOLDER}/{name.slashed}.ipynb.{did_you_mean(name, known)}",
+            )
+        return spec
+
+    def partitions_of(self, asset: TableName) -> PartitionSpace | None:
+        """The partitions of an asset (of what it writes), None if it has none."""
+        if asset in self.contracts:
+            return self.contracts[asset].partitions
+        if asset.layer == "raw":
+            return self.sources[asset].partitions if asset in self.sources else None
+        spec = self.notebooks.get(asset)
+        own = [self.contracts[table].partitions for table in spec.outputs if table in self.contracts] if spec else []
+        return next((space for space in own if space is not None), None)
+
+    def bind(self, asset: TableName, values: Mapping[str, object], today: date | None = None) -> dict[str, Any]:
+        """The notebook's parameters with their typed values; its partitions exist. Raises ParameterError, PartitionError."""
+        spec = self.notebook(asset)
+        bound = spec.bind(values)
+        space, own = self.partitions_of(asset), spec.partition_parameter
+        if space is not None and own is not None:
+            try:
+                bound[own.name] = list(space.existing(bound[own.name], today))
+            except PartitionError as error:
+                raise PartitionError(f"{spec.file}, parameter {own.name}: {error.what}", error.hint) from None
+        return bound
+
+    @cached_property
+    def _edges(self) -> tuple[dict[TableName, tuple[TableName, ...]], dict[TableName, tuple[TableName, ...]]]:
+        above: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
+        below: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
+        for name, spec in self.notebooks.items():
+            for table in spec.inputs:
+                writer = self.writer_of(table)
+                if writer is not None and writer != name:
+                    above[name].add(writer)
+                    below[writer].add(name)
+        return _sorted(above), _sorted(below)
+
+    def parents(self, asset: TableName) -> tuple[TableName, ...]:
+        """The assets that it reads from, sorted."""
+        return self._edges[0].get(asset, ())
+
+    def children(self, asset: TableName) -> tuple[TableName, ...]:
+        """The assets that read from it, sorted."""
+        return self._edges[1].get(asset, ())
+
+    def ancestors(self, asset: TableName) -> set[TableName]:
+        return _reach(self._edges[0], asset)
+
+    def descendants(self, asset: TableName) -> set[TableName]:
+        return _reach(self._edges[1], asset)
+
+    def order(self) -> tuple[TableName, ...]:
+        """All assets, each after its parents, the same each time. Assets on a cycle come last."""
+        above, below = self._edges
+        waiting = {asset: len(parents) for asset, parents in above.items()}
+        ready = [asset for asset, count in waiting.items() if not count]
+        heapq.heapify(ready)
+        done: list[TableName] = []
+        while ready:
+            asset = heapq.heappop(ready)
+            done.append(asset)
+            for child in below[asset]:
+                waiting[child] -= 1
+                if not waiting[child]:
+                    heapq.heappush(ready, child)
+        return (*done, *sorted(set(above) - set(done)))
+
+    def select(self, selection: Iterable[str]) -> tuple[TableName, ...]:
+        """Assets by name (of the asset or a table it writes), in the graph's order.
+
+        `+x` adds all above x, `x+` all below, `silver/*` is a layer and `*` everything. Raises UnknownName.
+        """
+        chosen: set[TableName] = set()
+        for wanted in selection:
+            core = wanted.strip().removeprefix("+").removesuffix("+")
+            for asset in self._named(core, wanted):
+                chosen.add(asset)
+                if wanted.strip().startswith("+"):
+                    chosen |= self.ancestors(asset)
+                if wanted.strip().endswith("+"):
+                    chosen |= self.descendants(asset)
+        return tuple(asset for asset in self.order() if asset in chosen)
+
+    def _named(self, core: str, wanted: str) -> list[TableName]:
+        if core == "*":
+            return list(self.assets)
+        layer = core[:-2] if core.endswith(("/*", ".*")) else None
+        found = [asset for asset in self.assets if asset.layer == layer]
+        if found:
+            return found
+        try:
+            name = TableName.parse(core)
+        except UnknownName:
+            name = None
+        asset = name if name in self.assets else self.writer_of(name) if name else None
+        if asset is None:
+            raise UnknownName(
+                f"Nothing is called {wanted!r}",
+                "Name an asset or a table such as silver/flights, with + before for all above it and + after for all below."
+                + did_you_mean(core, {*self.assets, *self.writers}),
+            )
+        return [asset]
+
+
+def _notebooks(path: Path, problems: list[Finding]) -> dict[TableName, NotebookSpec]:
+    found: dict[TableName, NotebookSpec] = {}
+    folder = path / notebooks.FOLDER
+    for file in sorted(folder.rglob("*.ipynb")):
+        if any(part.startswith(".") for part in file.relative_to(folder).parts):
+            continue  # JupyterLab's own copies
+        try:
+            spec = notebooks.parse(file, path)
+        except NotebookError as error:
+            relative = file.relative_to(path).as_posix()
+            message = error.what.replace(str(file), "The file").removeprefix(f"{relative}: ")
+            problems.append(Finding(relative, 0, 0, "bad-notebook", message, error.hint))
+        else:
+            found[spec.name] = spec
+    return found
+
+
+def _contracts(path: Path, problems: list[Finding]) -> dict[TableName, Contract]:
+    found: dict[TableName, Contract] = {}
+    for file in sorted((path / contracts.FOLDER).rglob("*.y*ml")):
+        contract, findings = contracts.examine(file, file.relative_to(path).as_posix())
+        problems.extend(findings)
+        if contract is not None:
+            found.setdefault(contract.table, contract)
+    return found
+
+
+def _sorted(edges: dict[TableName, set[TableName]]) -> dict[TableName, tuple[TableName, ...]]:
+    return {asset: tuple(sorted(others)) for asset, others in edges.items()}
+
+
+def _reach(edges: Mapping[TableName, tuple[TableName, ...]], start: TableName) -> set[TableName]:
+    found: set[TableName] = set()
+    front = [start]
+    while front:
+        for other in edges.get(front.pop(), ()):
+            if other not in found:
+                found.add(other)
+                front.append(other)
+    return found

@@ -1,0 +1,107 @@
+"""Sources: where raw files come from, declared in a project's assets/sources.py."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from lakehouse.errors import LakehouseError, SourceError
+from lakehouse.names import TableName
+from lakehouse.partitions import PartitionSpace
+
+FILE = "assets/sources.py"
+FORMATS = ("csv", "json", "parquet", "orc", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file as the source gives it: its name there, and its bytes (or the path of a file that holds them)."""
+
+    filename: str
+    content: bytes | Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """What lands in one raw table. Raises SourceError when declared wrongly.
+
+    `fetch(partition)` gives the files of one month, or of everything (`None`) when there are no `partitions`.
+    `format` and `options` are Spark's, for reading the files.
+    """
+
+    table: str
+    fetch: Callable[[str | None], Iterable[Delivery]]
+    partitions: PartitionSpace | None = None
+    format: str = "csv"
+    options: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            name = TableName.parse(self.table)
+        except LakehouseError as error:
+            raise SourceError(f"Source {self.table!r}: {error.what}", error.hint) from None
+        if name.layer != "raw":
+            raise SourceError(f"Source {self.table!r} lands in no raw table", f"Name it raw.{name.name}.")
+        if not callable(self.fetch):
+            raise SourceError(f"Source {self.table}: fetch is not a function", "Give one that takes a partition or None.")
+        if self.format not in FORMATS:
+            raise SourceError(f"Source {self.table}: unknown format {self.format!r}", f"Use {', '.join(FORMATS)}.")
+
+    @property
+    def name(self) -> TableName:
+        return TableName.parse(self.table)
+
+
+def load(project: Path) -> dict[TableName, Source]:
+    """All sources that assets/sources.py of `project` holds by a name of its own; none when there is no such file.
+
+    The file is run. Raises SourceError if it fails, or declares one table twice.
+    """
+    path = project / FILE
+    if not path.exists():
+        return {}
+    module = _execute(path, project)
+    found: dict[TableName, Source] = {}
+    for source in {id(value): value for value in vars(module).values() if isinstance(value, Source)}.values():
+        if source.name in found:
+            raise SourceError(f"{FILE} declares {source.table} twice", "Keep one of them.")
+        found[source.name] = source
+    return dict(sorted(found.items()))
+
+
+def _execute(path: Path, project: Path) -> ModuleType:
+    # A name of its own per file, so that two projects in one process do not meet in sys.modules.
+    name = f"_lakehouse_sources_{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SourceError(f"{path} cannot be loaded", "It must be a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    if str(project) not in sys.path:
+        sys.path.insert(0, str(project))
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SourceError:
+        raise
+    except SyntaxError as error:
+        raise SourceError(f"{FILE}, line {error.lineno}: Python cannot read this: {error.msg}", "Correct it.") from error
+    except (Exception, SystemExit) as error:
+        raise SourceError(f"{FILE} failed: {type(error).__name__}: {error}", f"Correct it{_place(error, path)}.") from error
+    return module
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """The line of the file that the error passed through last."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" at line {line}" if line else ""
