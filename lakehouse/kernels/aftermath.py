@@ -1,0 +1,31 @@
+"""After a kernel's end: nothing of its Spark session goes on.
+
+A killed kernel leaves its query running for minutes, and only a second client with the same session id can stop
+it. A fresh process does that, so that neither the keeper nor the client imports Spark or waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+SECONDS = 10
+
+
+def stop_spark_work(session: str) -> None:
+    """Interrupts and releases the Spark session, if there is a server. Takes at most SECONDS: then it is killed."""
+    signal.alarm(SECONDS)
+    from lakehouse import settings as settings_module
+    from lakehouse.spark import server
+
+    settings = settings_module.load()
+    if settings.spark is None and server.running(settings) is None:
+        return
+    from lakehouse.spark.session import interrupt
+
+    interrupt(settings, session)
+
+
+if __name__ == "__main__":
+    stop_spark_work(os.environ.get("LAKEHOUSE_SESSION") or sys.exit("no session"))

@@ -1,0 +1,29 @@
+"""The one kernelspec, for papermill and JupyterLab alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+KERNELSPEC = "lakehouse"
+PROVISIONER = "lakehouse-warm"
+
+
+def install_kernelspec(prefix: Path, python: Path | None = None) -> Path:
+    """Writes the kernelspec below the environment `prefix` and returns its folder. Writing it again changes nothing."""
+    python = python or prefix / "bin" / Path(sys.executable).name
+    folder = prefix / "share" / "jupyter" / "kernels" / KERNELSPEC
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Lakehouse",
+        "language": "python",
+        "interrupt_mode": "signal",
+        "metadata": {"debugger": True, "kernel_provisioner": {"provisioner_name": PROVISIONER}},
+    }
+    partial = folder / f".kernel.json.{os.getpid()}"
+    partial.write_text(json.dumps(spec, indent=1) + "\n")
+    os.replace(partial, folder / "kernel.json")
+    return folder
