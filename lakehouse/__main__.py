@@ -46,8 +46,15 @@ def main():
     return command()
 
 
+def script():
+    """The exit code of `lakehouse …`: in the project's environment the same; in another one, what is installed there."""
+    from lakehouse import bootstrap
+
+    return main() if bootstrap.Environment(bootstrap.PROJECT).is_this_process() else command()
+
+
 def command():
-    """The exit code of `lakehouse …`: the command line in the environment that it is installed in."""
+    """The command line itself, in the environment of this process."""
     from lakehouse import telemetry
 
     telemetry.switch_off(os.environ)

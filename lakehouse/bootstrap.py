@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -21,13 +22,24 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from lakehouse import indexes
-from lakehouse.errors import SetupError
+from lakehouse.errors import LakehouseError, SetupError
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD_LOCK, LOCK = ".requirements-build.txt", "requirements.txt"
 INPUTS = (BUILD_LOCK, LOCK, "pyproject.toml")
+# Imported once at the end: it proves that they can be, and leaves their bytecode also where PYTHONDONTWRITEBYTECODE
+# would have every process compile them anew (compiling all 15,000 files takes longer than installing them).
+IMPORTED = (
+    "dagster",
+    "dagster_webserver.cli",
+    "dagster._daemon.cli",
+    "papermill.execute",
+    "jupyterlab.labapp",
+    "typer",
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,9 @@ class Environment:
             return "moved"
         return "ready" if stamp == now else "outdated"
 
+    def is_this_process(self) -> bool:
+        return self.folder.exists() and os.path.samefile(sys.prefix, self.folder)
+
     def record(self, stamp: dict[str, str] | None, seconds: Mapping[str, float]) -> None:
         text = json.dumps({"stamp": stamp, "seconds": dict(seconds)}, indent=2)
         draft = self.state.with_suffix(".new")
@@ -95,7 +110,7 @@ def enter(arguments: Sequence[str], project: Path = PROJECT) -> None:
     environment = Environment(project)
     if not (project / LOCK).exists():
         return
-    if ensure(environment) and os.path.samefile(sys.prefix, environment.folder):
+    if ensure(environment) and environment.is_this_process():
         return
     sys.stdout.flush()
     sys.stderr.flush()
@@ -109,10 +124,10 @@ def ensure(environment: Environment) -> bool:
         if environment.finding() == "ready":
             return True
         environment.lock.parent.mkdir(exist_ok=True)
-        with alone(environment.lock):
+        with alone(environment.lock) as held:
             finding = environment.finding()  # another command may just have done it
             if finding != "ready":
-                Setup(environment).run(finding)
+                Setup(environment, held).run(finding)
     except OSError as error:
         raise SetupError(
             f"the environment in {environment.folder} could not be set up: {error}",
@@ -122,15 +137,19 @@ def ensure(environment: Environment) -> bool:
 
 
 @contextlib.contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Hold the file `lock`; a second process says that it waits, and waits. The system frees it when we end."""
+def alone(lock: Path) -> Iterator[int]:
+    """Hold the file `lock` (a second process says that it waits, and waits) and give its descriptor.
+
+    The system frees it when the last process that has the descriptor ends: given to the tools that we start, it keeps
+    others out until they end too, even where we are killed.
+    """
     with lock.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("another command is setting the environment up: waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+        yield held.fileno()
 
 
 def say(line: str, end: str = "\n") -> None:
@@ -140,9 +159,10 @@ def say(line: str, end: str = "\n") -> None:
 
 @dataclass
 class Setup:
-    """One set-up of `environment`, step by step; `seconds` is what each took."""
+    """One set-up of `environment`, step by step, under the lock `held`; `seconds` is what each took."""
 
     environment: Environment
+    held: int
     seconds: dict[str, float] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     uv_options: list[str] = field(default_factory=list)
@@ -158,7 +178,9 @@ class Setup:
         environment.log.write_text("", encoding="utf-8")
         self._network()
         try:
-            if finding != "outdated":
+            if finding == "outdated":
+                say(f"lakehouse: bringing the environment in {environment.folder} up to date")
+            else:
                 self._create(finding)
             environment.record(None, self.seconds)
             self._install()
@@ -194,8 +216,9 @@ class Setup:
 
     def _install(self) -> None:
         project, python = self.environment.project, str(self.environment.python)
+        pip = ["--no-deps", "--no-compile", "--only-binary", ":all:"]
         hashed = ["--require-hashes", "-r", str(project / BUILD_LOCK)]
-        self._step("build tools", [python, "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", *hashed])
+        self._step("build tools", [python, "-m", "pip", "install", *pip, *hashed])
         if self._uv_runs():
             self._install_with_uv()
         else:
@@ -203,7 +226,8 @@ class Setup:
             pip = [python, "-m", "pip", "install", "--no-build-isolation", "--no-deps"]
             self._step("packages", [*pip, "--require-hashes", "-r", str(project / LOCK)])
             self._step("project", [*pip, "-e", str(project)])
-        self._step("kernel, Delta's jars", [python, "-c", "from lakehouse import bootstrap; bootstrap.finish()"])
+        last = "import sys; from lakehouse import bootstrap; sys.exit(bootstrap.finish())"
+        self._step("Delta's jars, kernel, bytecode", [python, "-c", last])
 
     def _install_with_uv(self) -> None:
         project, folder = self.environment.project, self.environment.folder
@@ -214,7 +238,7 @@ class Setup:
         uv = [str(folder / "bin" / "uv"), "pip"]
         into = ["--python", str(self.environment.python), "--no-build-isolation", *self.uv_options]
         locks = [str(project / LOCK), str(project / BUILD_LOCK)]
-        self._step("packages", [*uv, "sync", *into, "--require-hashes", "--compile-bytecode", *locks])
+        self._step("packages", [*uv, "sync", *into, "--require-hashes", *locks])
         self._step("project", [*uv, "install", *into, "--no-deps", "-e", str(project)])
 
     def _uv_runs(self) -> bool:
@@ -226,33 +250,69 @@ class Setup:
 
     def _step(self, name: str, command: list[str]) -> None:
         """Run `command`, its output into the log. Raises SetupError with the last line of it."""
-        say(f"  {name:<34}", end="")
         started = time.monotonic()
         with self.environment.log.open("a+", encoding="utf-8", errors="replace") as log:
             log.write(f"\n== {name}: {' '.join(command)}\n")
             log.flush()
             start_of_output = log.tell()
-            ended = subprocess.run(
-                command, env=self.variables, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+            code = self._run(name, command, log)
             log.seek(start_of_output)
             lines = [line.strip() for line in log if line.strip()]
         self.seconds[name] = round(time.monotonic() - started, 1)
-        if ended.returncode != 0:
-            say("failed")
+        say(self._line(name, started, ".1f") + (" failed" if code != 0 else ""))
+        if code != 0:
             raise SetupError(
-                f"set-up failed at the step \"{name}\": {lines[-1] if lines else f'exit code {ended.returncode}'}",
+                f'set-up failed at the step "{name}": {lines[-1] if lines else f"exit code {code}"}',
                 f"The whole log is in {self.environment.log}. If it speaks of connections, certificates or missing "
                 "versions, check the way to the package index (what pip is configured with is used).",
             )
-        say(f"{self.seconds[name]:6.1f} s")
+
+    def _run(self, name: str, command: list[str], log: TextIO) -> int:
+        started = time.monotonic()
+        with subprocess.Popen(
+            command,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(self.held,),
+        ) as process:
+            try:
+                while True:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        return process.wait(timeout=1)
+                    if sys.stderr.isatty():
+                        say(self._line(name, started, ".0f"), end="")
+            except BaseException:
+                process.kill()
+                raise
+
+    @staticmethod
+    def _line(name: str, started: float, precision: str) -> str:
+        start = "\r" if sys.stderr.isatty() else ""
+        return f"{start}  {name:<34}{time.monotonic() - started:6{precision}} s"
 
 
-def finish() -> None:
-    """The last step, run inside the new environment: what needs its packages."""
-    from lakehouse import telemetry
+def finish() -> str | None:
+    """The last step, run inside the new environment: what needs its packages. What went wrong, or None."""
+    from lakehouse import settings, telemetry
+    from lakehouse.kernels import install_kernelspec, preload
+    from lakehouse.spark import jars
 
-    telemetry.switch_off_in_lab(Path(sys.prefix))
+    prefix = Path(sys.prefix)
+    telemetry.switch_off_in_lab(prefix)
+    install_kernelspec(prefix)
+    kernel = [sys.executable, "-c", "from lakehouse.kernels import preload; preload.load()"]
+    with subprocess.Popen(kernel, env=os.environ | preload.environment()) as loading:  # beside what follows
+        try:
+            jars.ensure(settings.load())
+            for module in IMPORTED:
+                importlib.import_module(module)
+        except LakehouseError as error:
+            return f"{error.what}. {error.hint}"
+        except ImportError as error:
+            return f"{module} cannot be imported: {error}"
+    return "a kernel's libraries cannot be imported" if loading.returncode != 0 else None
 
 
 def _base_python() -> str:
@@ -265,4 +325,3 @@ def _home_cache_is_writable() -> bool:
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
     return cache.is_dir() and os.access(cache, os.W_OK)
-

@@ -58,7 +58,9 @@ def for_tools(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in for_python(environ).items()
-        if not name.startswith("PIP_") and (not name.startswith("UV_") or name in UV_KEPT)
+        if not name.startswith("PIP_")
+        and (not name.startswith("UV_") or name in UV_KEPT)
+        and name != "PYTHONDONTWRITEBYTECODE"  # compiled once, at set-up, or by every process anew
     }
 
 
@@ -68,9 +70,7 @@ def pip_settings(python: str, environ: Mapping[str, str]) -> dict[str, str]:
     Empty if that Python has no pip: then there is nothing configured for it either, but for the variables.
     """
     command = [python, "-m", "pip", "config", "list"]
-    asked = subprocess.run(
-        command, env=for_python(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    asked = subprocess.run(command, env=for_python(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     settings: dict[str, str] = {}
     # pip's own order: a variable beats a command's section, that beats the global one.
     for scope in ("global", "install", ":env:"):
