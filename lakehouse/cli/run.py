@@ -1,0 +1,170 @@
+"""`lakehouse run`: what is stale, through Dagster, with a progress bar and a table at the end."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lakehouse.plan import Step
+    from lakehouse.project import Project
+    from lakehouse.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+
+
+def run(
+    selection: Annotated[
+        list[str] | None, typer.Argument(help="assets or tables: silver/flights, +gold.x (and above), x+ (and below), 'silver/*'")
+    ] = None,
+    partition: Annotated[str | None, typer.Option("--partition", help="2013-02, 2013-01..2013-03 or a list with commas")] = None,
+    force: Annotated[bool, typer.Option("--force", help="run even what is up to date")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would run, and why")] = False,
+) -> int:
+    """Bring assets up to date: land raw files, run notebooks, check, publish. All of them by default."""
+    from rich.console import Console
+
+    from lakehouse import plan, settings, tables
+    from lakehouse.project import Project
+
+    console = Console(highlight=False)
+    now = settings.load()
+    project = Project.load(now.project)
+    _refuse_broken(project)
+    chosen = project.select(selection or ["*"])
+    months = plan.requested(project, chosen, partition) if partition else None
+    tables.open_root(now.root)
+    steps = plan.plan(project, now, chosen, months, force)
+    if dry_run or not steps:
+        _print_plan(console, steps, len(chosen))
+        return 0
+    return _execute(console, project, now, steps)
+
+
+def _refuse_broken(project: Project) -> None:
+    """A graph that breaks its contract is not run: what it would leave could not be trusted."""
+    from lakehouse.check import check
+    from lakehouse.errors import NotebookError
+
+    blocking = [finding for finding in check(project.path) if finding.blocks]
+    if blocking:
+        listed = "\n".join(str(finding) for finding in blocking[:5])
+        raise NotebookError(f"The project's graph is not sound:\n{listed}", "`lakehouse check` lists all findings.")
+
+
+def _print_plan(console: Console, steps: list[Step], count: int) -> None:
+    from rich.table import Table
+
+    if not steps:
+        console.print(f"Nothing to do: {count} asset{'s' if count != 1 else ''} up to date.")
+        return
+    table = Table("asset", "partitions", "why", title="What would run", title_justify="left")
+    for step in steps:
+        table.add_row(step.asset.slashed, span(step.partitions), "; ".join(step.reasons))
+    console.print(table)
+
+
+def span(partitions: tuple[str, ...] | list[str]) -> str:
+    """Partitions in few words."""
+    if len(partitions) <= 2:
+        return ", ".join(partitions)
+    return f"{partitions[0]} … {partitions[-1]} ({len(partitions)})"
+
+
+def _execute(console: Console, project: Project, now: Settings, steps: list[Step]) -> int:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    began = time.monotonic()
+    console.print(f"{len(steps)} assets to run. Lake: {now.root}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting Spark and the kernels", total=len(steps))
+        running: set[str] = set()
+
+        def show(asset: Any, event: str, seconds: float, outcome: Any) -> None:
+            if event == "started":
+                running.add(asset.slashed)
+            else:
+                running.discard(asset.slashed)
+                bar.advance(task)
+                bar.console.print(_line(asset, event, seconds, outcome))
+            bar.update(task, description=", ".join(sorted(running)) or "next")
+
+        _warm_up(now, steps)
+        from lakehouse.orchestration import launch
+
+        outcomes = launch.execute(project, now, steps, show)
+    _print_outcomes(console, now, outcomes, time.monotonic() - began)
+    return 0 if all(outcome.status in ("succeeded", "skipped") for outcome in outcomes) else 1
+
+
+def _warm_up(now: Settings, steps: list[Step]) -> None:
+    """Starts Spark and the process that kernels are forked from while Dagster is still being imported."""
+    import subprocess
+    import sys
+
+    if any(step.asset.layer != "raw" for step in steps):
+        for service in ("lakehouse.spark.server", "lakehouse.kernels"):
+            subprocess.Popen(
+                [sys.executable, "-c", f"import {service} as s; from lakehouse import settings; s.ensure(settings.load())"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+
+
+def _line(asset: Any, event: str, seconds: float, outcome: Any) -> str:
+    marks = {"succeeded": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]"}
+    rows = f"{outcome.rows:>9,} rows" if getattr(outcome, "rows", None) is not None else " " * 14
+    return f"{marks.get(event, event)} {asset.slashed:<28} {rows} {seconds:6.1f} s"
+
+
+def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], seconds: float) -> None:
+    from rich.table import Table
+
+    table = Table("asset", "rows", "seconds", "checks", "notebook")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for outcome in outcomes:
+        rows = f"{outcome.rows:,}" if outcome.rows is not None else ""
+        notebook = str(outcome.notebook.relative_to(now.root.parent)) if outcome.notebook else ""
+        table.add_row(outcome.asset.slashed, rows, f"{outcome.seconds:.1f}", _checks(outcome), notebook)
+    console.print(table)
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            console.print(f"[red]✗ {outcome.asset.slashed}[/]: {outcome.cause}", markup=True)
+        elif outcome.status == "skipped":
+            console.print(f"[yellow]– {outcome.asset.slashed}[/]: {outcome.cause}")
+    done = sum(outcome.status == "succeeded" for outcome in outcomes)
+    console.print(f"\n{done} of {len(outcomes)} assets brought up to date in {seconds:.0f} s.")
+    _print_next(console, now)
+
+
+def _checks(outcome: Any) -> str:
+    """How many checks passed, and which kinds did not."""
+    if outcome.status == "failed" and not outcome.checks:
+        return "failed"
+    warned = sum(not check.passed and check.severity == "warn" for check in outcome.checks)
+    failed = sum(not check.passed and check.severity == "error" for check in outcome.checks)
+    parts = [f"{sum(check.passed for check in outcome.checks)} passed"] if outcome.checks else []
+    return ", ".join([*parts, *([f"{warned} warned"] if warned else []), *([f"{failed} failed"] if failed else [])])
+
+
+def _print_next(console: Console, now: Settings) -> None:
+    """What to do next, with the command as it can be typed here."""
+    from lakehouse.cli import serving
+
+    command = serving.command_name(now)
+    console.print(
+        f"""
+What next
+  {command} up        Dagster at http://localhost:{now.dagster_port}, MLflow at http://localhost:{now.mlflow_port}
+  {command} lab       JupyterLab on notebooks/
+  {command} sql "select * from gold.carrier_performance limit 5"
+  {command} --help    everything else"""
+    )
+    serving.tell_running(console, now)

@@ -1,0 +1,157 @@
+"""A Delta table's commits, read from its log in plain Python: what moved, when, by whom, without starting Spark.
+
+Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.md (delta log entries). Tables of the lake keep
+their log for years (see `lake.py`), so the JSON commits are all there and checkpoints need not be read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+# Operations that rewrite files without changing rows carry dataChange=false and so are not data commits.
+_RESTORE = "RESTORE"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of a table. `touched` holds the partition values it changed, None meaning all of them."""
+
+    version: int
+    timestamp: int
+    operation: str
+    data: bool
+    touched: frozenset[str] | None
+    rows: int
+    partition_rows: dict[str, int] = field(hash=False)
+    ours: dict[str, Any] | None = field(hash=False)
+
+
+def versions(table: Path) -> list[int]:
+    """The versions that the log of `table` holds, ascending; empty where there is no table."""
+    try:
+        names = [entry.name for entry in (table / "_delta_log").iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(match[1]) for name in names if (match := _COMMIT.match(name)))
+
+
+def latest(table: Path) -> int | None:
+    """The newest version of `table`, None where there is no table."""
+    found = versions(table)
+    return found[-1] if found else None
+
+
+def commits(table: Path) -> list[Commit]:
+    """Every commit of `table`, oldest first."""
+    return [commit(table, version) for version in versions(table)]
+
+
+def commit(table: Path, version: int) -> Commit:
+    """One commit of `table`."""
+    path = table / "_delta_log" / f"{version:020d}.json"
+    status = path.stat()
+    return _read(path, version, status.st_ino, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=20_000)
+def _read(path: Path, version: int, _inode: int, _mtime: int) -> Commit:
+    info: dict[str, Any] = {}
+    adds: list[dict[str, Any]] = []
+    removes: list[dict[str, Any]] = []
+    for line in path.read_text().splitlines():
+        action = json.loads(line)
+        if "commitInfo" in action:
+            info = action["commitInfo"]
+        elif "add" in action:
+            adds.append(action["add"])
+        elif "remove" in action:
+            removes.append(action["remove"])
+    changes = [entry for entry in adds + removes if entry.get("dataChange", True)]
+    ours = _metadata(info)
+    operation = info.get("operation", "")
+    declared = set(ours.get("partitions", ())) if ours else set()
+    foreign = ours is None or operation == _RESTORE
+    rows = _partition_rows(adds)
+    return Commit(
+        version=version,
+        timestamp=int(info.get("timestamp", 0)),
+        operation=operation,
+        data=bool(changes) or ours is not None,
+        touched=None if foreign else frozenset(declared | {value for entry in changes for value in _values(entry)}) or None,
+        rows=sum(_records(entry) for entry in adds),
+        partition_rows=rows,
+        ours=ours,
+    )
+
+
+def _metadata(info: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        metadata = json.loads(info.get("userMetadata") or "null")
+    except json.JSONDecodeError:
+        return None
+    return metadata if isinstance(metadata, dict) and "lakehouse" in metadata else None
+
+
+def _values(entry: dict[str, Any]) -> Iterable[str]:
+    return [str(value) for value in (entry.get("partitionValues") or {}).values()]
+
+
+def _records(entry: dict[str, Any]) -> int:
+    stats = entry.get("stats")
+    return int(json.loads(stats).get("numRecords", 0)) if stats else 0
+
+
+def _partition_rows(adds: list[dict[str, Any]]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for entry in adds:
+        for value in _values(entry):
+            rows[value] = rows.get(value, 0) + _records(entry)
+    return rows
+
+
+def identity(table: Path, partitions: Iterable[str] | None) -> dict[str, int]:
+    """What stands in each of `partitions`: the last data-changing version that touched it; for the whole table
+    (None) the key is "*". A partition never written is absent. OPTIMIZE does not count; a commit that is not ours,
+    or a RESTORE, counts for every partition."""
+    history = [entry for entry in reversed(commits(table)) if entry.data]
+    if partitions is None:
+        return {"*": history[0].version} if history else {}
+    found: dict[str, int] = {}
+    for key in partitions:
+        for entry in history:
+            if entry.touched is None or key in entry.touched:
+                found[key] = entry.version
+                break
+    return found
+
+
+def written_by(table: Path, partition: str | None) -> Commit | None:
+    """The commit that left what now stands in `partition` (None: in the whole table), None where nothing does."""
+    for entry in reversed(commits(table)):
+        if entry.data and (partition is None or entry.touched is None or partition in entry.touched):
+            return entry
+    return None
+
+
+def current_rows(table: Path) -> dict[str, int]:
+    """Rows by partition value as of the newest version ("*" for a table without partitions)."""
+    live: dict[str, tuple[str, int]] = {}
+    for version in versions(table):
+        for line in (table / "_delta_log" / f"{version:020d}.json").read_text().splitlines():
+            action = json.loads(line)
+            if "add" in action:
+                values = list(_values(action["add"]))
+                live[action["add"]["path"]] = (values[0] if values else "*", _records(action["add"]))
+            elif "remove" in action:
+                live.pop(action["remove"]["path"], None)
+    rows: dict[str, int] = {}
+    for value, count in live.values():
+        rows[value] = rows.get(value, 0) + count
+    return rows

@@ -1,0 +1,106 @@
+"""The gate: holds computed rows against their contract with Great Expectations, on Spark, before they are visible.
+
+The only module that imports Great Expectations. It costs seconds to import, so it is imported in warm kernels.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+from typing import TYPE_CHECKING, Any
+
+import great_expectations as gx
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+from lakehouse import checks
+from lakehouse.checks import PARTITIONS, Check
+from lakehouse.contract import Contract
+from lakehouse.errors import ContractError
+from lakehouse.record import CheckRecord
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_EXAMPLES = 5
+_MASK = "(personal)"
+
+
+def audit(frame: DataFrame, contract: Contract, partitions: list[str]) -> list[CheckRecord]:
+    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order.
+
+    `partitions` are those the run may write. Examples are bounded, and masked where a column is marked personal.
+    Raises ContractError when an expectation does not exist or cannot be computed as written.
+    """
+    asked = checks.of(contract)
+    expectations = [_expectation(check, contract, partitions) for check in asked]
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    # persist=False: the default keeps every batch in the server's memory and never frees it.
+    asset = context.data_sources.add_spark("lake", persist=False).add_dataframe_asset(contract.table.dotted)
+    batch = asset.add_batch_definition_whole_dataframe("write").get_batch({"dataframe": frame})
+    suite = gx.ExpectationSuite(name=contract.table.dotted, expectations=expectations)
+    report = batch.validate(suite, result_format="BASIC")
+    by_name = {result.expectation_config.meta["check"]: result for result in report.results}
+    return [_record(check, contract, by_name.get(check.name)) for check in asked]
+
+
+def _expectation(check: Check, contract: Contract, partitions: list[str]) -> Any:
+    kwargs = dict(check.kwargs)
+    if check.name == PARTITIONS:
+        kwargs["value_set"] = partitions
+    try:
+        return ExpectationConfiguration(type=check.type, kwargs=kwargs, meta={"check": check.name}).to_domain_obj()
+    except Exception as error:  # pydantic v1 or v2 errors, or Great Expectations' own, by version
+        raise ContractError(
+            f"{contract.table}: expectation {check.type} cannot be used: {_first_line(error)}",
+            f"Correct its name or kwargs in assets/contracts/{contract.table.slashed}.yaml.",
+        ) from None
+
+
+def _record(check: Check, contract: Contract, result: Any) -> CheckRecord:
+    """One outcome. A check that gave no result did not pass."""
+    outcome = (result.result or {}) if result is not None else {}
+    observed = outcome.get("observed_value")
+    return CheckRecord(
+        table=contract.table.dotted,
+        name=check.name,
+        column=check.column,
+        severity=check.severity,
+        passed=bool(result is not None and result.success),
+        observed=_failure_to_compute(result) or ("" if observed is None else f"observed {_plain(observed)}"),
+        unexpected=outcome.get("unexpected_count"),
+        examples=_examples(check, contract, outcome.get("partial_unexpected_list") or []),
+        description=check.description,
+    )
+
+
+def _failure_to_compute(result: Any) -> str:
+    if result is None:
+        return "gave no result"
+    info = result.exception_info or {}
+    raised = [one for one in (info, *info.values()) if isinstance(one, dict) and one.get("raised_exception")]
+    return f"could not be computed: {_first_line(raised[0].get('exception_message'))}" if raised else ""
+
+
+def _examples(check: Check, contract: Contract, values: list[Any]) -> list[Any]:
+    named = [check.column] if check.column else check.kwargs.get("column_list", [])
+    if any(contract.columns[name].personal for name in named if name in contract.columns):
+        return [_MASK] * bool(values)
+    distinct = list(dict.fromkeys(str(_plain(value)) for value in values if value is not None))
+    return distinct[:_EXAMPLES]
+
+
+def _plain(value: Any) -> Any:
+    """A value as a record can hold it."""
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else str(value)
+    return value
+
+
+def _first_line(error: object) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

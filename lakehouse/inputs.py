@@ -1,0 +1,64 @@
+"""What a notebook's inputs are for a run: which partitions a read covers, and what stands in them now.
+
+An input's identity is, for each covered partition, the last commit that changed it; not the table's version, or
+February's write would make January look stale. A raw file's identity is its content, a model's its version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lakehouse import deltalog, raw, record, tables
+from lakehouse.names import TableName
+from lakehouse.notebook import NotebookSpec
+from lakehouse.partitions import Coverage
+from lakehouse.project import Project
+from lakehouse.record import ModelVersion, Result
+
+WHOLE = "*"
+Identity = dict[str, Any]
+
+
+def covered(project: Project, table: TableName, coverage: Coverage, own: Iterable[str]) -> list[str] | None:
+    """The partitions of `table` that a run over the partitions `own` reads; None means the whole table."""
+    space = project.partitions_of(table)
+    own = list(own)
+    if space is None or coverage == "all" or not own:
+        return None
+    return space.cover(coverage, own)
+
+
+def identity(project: Project, root: Path, table: TableName, coverage: Coverage, own: Iterable[str]) -> Identity:
+    """What stands now in the part of `table` that such a run reads, by partition ("*" for the whole)."""
+    if table.layer == "models":
+        version = newest_model(project, root, table)
+        return {WHOLE: version.version} if version else {}
+    keys = covered(project, table, coverage, own)
+    if table.layer == "raw":
+        return dict(raw.identity(root, table, keys))
+    return dict(deltalog.identity(tables.lake_path(root, table), keys))
+
+
+def identities(project: Project, root: Path, spec: NotebookSpec, own: Iterable[str]) -> dict[TableName, Identity]:
+    """The identity of every input of a notebook, merged over its reads."""
+    own = list(own)
+    found: dict[TableName, Identity] = {}
+    for read in (*spec.reads, *spec.models_read):
+        found.setdefault(read.table, {}).update(identity(project, root, read.table, read.coverage, own))
+    return found
+
+
+def newest_result(project: Project, root: Path, name: TableName) -> Result | None:
+    """The last run's result that registered the model `name`."""
+    for result in record.results_newest_first(root, project.writer_of(name) or name):
+        if any(model.name == name.dotted for model in result.models):
+            return result
+    return None
+
+
+def newest_model(project: Project, root: Path, name: TableName) -> ModelVersion | None:
+    """The newest registered version of the model `name`, from the runs' records (no registry is opened)."""
+    result = newest_result(project, root, name)
+    return next((model for model in result.models if model.name == name.dotted), None) if result else None

@@ -1,0 +1,283 @@
+"""`lake = lakehouse.open("silver/flights")`: what a notebook sees of the lakehouse.
+
+The same object stands in JupyterLab, under papermill and in Dagster's runs, so that the same pins, the same
+gate and the same refusals hold in all of them. Only where a write goes differs: to the lake when a runner started
+the kernel, to the user's sandbox otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakehouse import code, deltalog, inputs, notebook, parameters, raw, record, settings, tables
+from lakehouse.errors import UndeclaredTable, UnknownName
+from lakehouse.names import TableName, did_you_mean
+from lakehouse.notebook import NotebookSpec
+from lakehouse.partitions import Coverage
+from lakehouse.project import Project
+from lakehouse.publish import Publisher
+from lakehouse.record import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+    from lakehouse.models import LoadedModel
+
+
+def open(name: str) -> Lake:
+    """Opens the lake for the notebook called `name`, as in "silver/flights" or "explore/tour".
+
+    The notebook's parameters are taken from its namespace, checked, and put back as their types; its inputs are
+    pinned to the versions they have now. Raises UnknownName, ParameterError, PartitionError or LakeError.
+    """
+    namespace = sys._getframe(1).f_globals
+    now = settings.load()
+    root = tables.open_root(now.root)
+    project = Project.load(now.project)
+    spec = project.notebook(name)
+    _refuse_unknown_parameters(spec)
+    bound = project.bind(spec.name, {p.name: namespace[p.name] for p in spec.parameters if p.name in namespace})
+    namespace.update(bound)
+    lake = Lake(now, root, project, spec, bound)
+    lake._announce()
+    return lake
+
+
+class Lake:
+    """Tables, SQL, models and the one way to write, for one notebook's run. Made by `lakehouse.open`."""
+
+    def __init__(
+        self, now: settings.Settings, root: Path, project: Project, spec: NotebookSpec, bound: Mapping[str, Any]
+    ) -> None:
+        self._settings, self._root, self._project, self._spec = now, root, project, spec
+        self.parameters = dict(bound)
+        self.partitions: list[str] = [str(key) for key in spec.partitions(bound)]
+        self.run_id = os.environ.get("LAKEHOUSE_RUN_ID") or record.new_run_id()
+        self.in_sandbox = os.environ.get("LAKEHOUSE_TARGET") != "lake" or spec.explore
+        self._resolver = tables.Resolver(root, sandbox=self.in_sandbox)
+        self._pins: dict[TableName, int] = {}
+        self._opened = time.monotonic()
+        self._publisher = Publisher(self, self._first_result())
+
+    def _first_result(self) -> Result:
+        """Pins every declared input and notes what stands in it."""
+        for read in self._spec.reads:
+            if read.table.layer != "raw" and not (self.in_sandbox and not self._exists(read.table)):
+                self._pin(read.table)
+        seen = inputs.identities(self._project, self._root, self._spec, self.partitions)
+        return Result(
+            run_id=self.run_id,
+            asset=self._spec.name.dotted,
+            partitions=self.partitions,
+            parameters=recorded(self._spec, self.parameters),
+            inputs={
+                table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()
+            },
+            code=code.explain(self._project, self._spec),
+            target="sandbox" if self.in_sandbox else "lake",
+        )
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """This notebook's own Spark session on the shared server."""
+        from lakehouse.spark.session import connect
+
+        return connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+
+    def read(self, table: str, *, partitions: Coverage = "own", version: int | None = None) -> DataFrame:
+        """The rows of `table` at the version this run pinned.
+
+        In a notebook with partitions, its own by default; "all", "until" (own and all before) or a window such as
+        (-1, 0) reads others. A raw table's files come as columns of text, with `_source_file`, `_source_sha256` and
+        `_received_at`. `version` travels in time and is for exploring only.
+        Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built.
+        """
+        name = TableName.parse(table)
+        self._declared(name, self._spec.reads, "read")
+        if name.layer == "raw":
+            return self._read_raw(name, partitions)
+        return self.spark.sql(f"select * from {self._relation(name, partitions, version)}")
+
+    def sql(self, query: str, *, partitions: Coverage = "own", args: dict[str, Any] | None = None) -> DataFrame:
+        """The result of a query over tables named in place (`select … from silver.flights`), pinned as by `read`."""
+
+        def relation(name: TableName, versioned: bool) -> str:
+            self._declared(name, self._spec.reads, "read")
+            if versioned and self._spec.explore:
+                return self._resolver.plain(name)
+            if versioned:
+                raise UndeclaredTable(
+                    f"{self._spec.path.name}, {_cell_now()}: the query names a version of {name}",
+                    "An asset reads the version its run is pinned to; travel in time in notebooks/explore/.",
+                )
+            return self._relation(name, partitions, None)
+
+        return self.spark.sql(tables.rewrite(query, relation), args=args)
+
+    def write(self, frame: DataFrame | pd.DataFrame, table: str) -> None:
+        """Holds the rows of `frame` against the contract of `table` and, if they pass, publishes them in one commit.
+
+        With partitions, exactly this run's are replaced, else the whole table. A notebook with several tables
+        publishes when all are audited. Raises AuditFailed (nothing is published), ContractError or UndeclaredTable.
+        """
+        name = TableName.parse(table)
+        self._declared(name, self._spec.writes, "write")
+        if not hasattr(frame, "sparkSession"):
+            frame = self.spark.createDataFrame(frame)
+        self._publisher.write(frame, name)
+
+    def log_model(self, model: Any, name: str, **about: Any) -> int:
+        """Registers a fitted model as a new version of `name` ("models.flight_delay") and returns the version.
+
+        See `lakehouse.models.log` for what can be said about it (metrics, parameters, example, figures).
+        """
+        from lakehouse import models
+
+        target = TableName.parse(name)
+        self._declared(target, self._spec.models_written, "log_model")
+        return self._publisher.log_model(models, model, target, about)
+
+    def load_model(self, name: str) -> LoadedModel:
+        """The version of a model that this run is pinned to (the champion), checked against its digest."""
+        from lakehouse import models
+
+        target = TableName.parse(name)
+        self._declared(target, self._spec.models_read, "load_model")
+        loaded = models.load(self._settings, target)
+        self._publisher.pin_model(target, loaded.version)
+        return loaded
+
+    def tables(self) -> pd.DataFrame:
+        """The tables that can be read here: name, newest version, rows, where it lies (lake or sandbox)."""
+        import pandas as pd
+
+        rows = []
+        for name in self._resolver.tables():
+            path = self._resolver.path(name)
+            place = "sandbox" if path != tables.lake_path(self._root, name) else "lake"
+            rows.append((name.dotted, deltalog.latest(path), sum(deltalog.current_rows(path).values()), place))
+        return pd.DataFrame(rows, columns=["table", "version", "rows", "place"])
+
+    def history(self, table: str) -> pd.DataFrame:
+        """The versions of `table`, newest first: when, what operation, which run and notebook, rows written."""
+        import pandas as pd
+
+        path = self._resolver.path(TableName.parse(table))
+        rows = [
+            {
+                "version": entry.version,
+                "at": pd.Timestamp(entry.timestamp, unit="ms", tz="UTC"),
+                "operation": entry.operation,
+                "rows": entry.rows,
+                "partitions": ", ".join(sorted((entry.ours or {}).get("partitions", []))),
+                "notebook": (entry.ours or {}).get("asset", ""),
+                "run": (entry.ours or {}).get("run_id", ""),
+            }
+            for entry in reversed(deltalog.commits(path))
+        ]
+        return pd.DataFrame(rows)
+
+    def _pin(self, table: TableName) -> int:
+        if table not in self._pins:
+            self._pins[table] = self._resolver.pin(table)
+        return self._pins[table]
+
+    def _exists(self, table: TableName) -> bool:
+        return table in self._resolver.tables()
+
+    def _relation(self, table: TableName, coverage: Coverage, version: int | None) -> str:
+        keys = inputs.covered(self._project, table, coverage, self.partitions)
+        space = self._project.partitions_of(table)
+        where = tables.partitions_clause(space.column, keys) if space and keys is not None else ""
+        return self._resolver.relation(table, self._pin(table) if version is None else version, where)
+
+    def _read_raw(self, table: TableName, coverage: Coverage) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        source = self._project.sources[table]
+        files = raw.files(self._root, table, inputs.covered(self._project, table, coverage, self.partitions))
+        if not files:
+            raise UnknownName(
+                f"No file of {table} has landed for {', '.join(self.partitions) or 'it'}",
+                f"To land it: lakehouse run {table.slashed}",
+            )
+        known = {str(file.path): (str(file.path.relative_to(self._root / "raw")), file) for file in files}
+        facts = self.spark.createDataFrame(
+            [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
+            "_path string, _source_file string, _source_sha256 string, _received_at string",
+        ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
+        rows = self.spark.read.format(source.format).options(**source.options).load(list(known))
+        # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
+        uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
+        named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
+        return named.join(F.broadcast(facts), "_path").select(*rows.columns, "_source_file", "_source_sha256", "_received_at")
+
+    def _declared(self, table: TableName, found: Any, verb: str) -> None:
+        """Refuses what the notebook's own text does not show: lineage is made of that text."""
+        if self._spec.explore or any(item.table == table for item in found):
+            return
+        again = notebook.parse(self._spec.path, self._project.path)
+        if any(item.table == table for item in (*again.reads, *again.writes, *again.models_read, *again.models_written)):
+            raise UndeclaredTable(
+                f"{self._spec.path.name}, {_cell_now()}: {verb} of {table} is newer than this session",
+                f'Run the cell lake = lakehouse.open("{self._spec.name.slashed}") again.',
+            )
+        raise UndeclaredTable(
+            f"{self._spec.path.name}, {_cell_now()}: {verb} of {table}, which the notebook's text does not name",
+            f'Write it as a literal, lake.{verb}(… "{table}"), and save the notebook.'
+            + did_you_mean(table, [item.table for item in found]),
+        )
+
+    def _announce(self) -> None:
+        """Says once where one is; a runner's kernel has nobody to tell."""
+        if not self.in_sandbox:
+            return
+        where = tables.sandbox_root(self._root)
+        months = f", partitions {', '.join(self.partitions)}" if self.partitions else ""
+        print(
+            f"{self._spec.name.slashed}{months}: reads come from the lake at {self._root}, your sandbox first; "
+            f"writes go to your sandbox ({where.name}). Nothing here changes the lake. See: lakehouse sandbox"
+        )
+
+
+def _cell_now() -> str:
+    """The cell being run, by its execution count."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return "here"
+    shell = get_ipython()
+    return f"cell In [{shell.execution_count}]" if shell is not None else "here"
+
+
+def _refuse_unknown_parameters(spec: NotebookSpec) -> None:
+    """papermill only warns of a parameter the notebook does not have; its injected cell tells us of it."""
+    import ast
+
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()
+    known = {parameter.name for parameter in spec.parameters}
+    executed = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [])
+    for source in executed:
+        if not source.startswith("# Parameters\n"):
+            continue
+        for node in ast.parse(source).body:
+            for target in node.targets if isinstance(node, ast.Assign) else []:
+                if isinstance(target, ast.Name) and target.id not in known:
+                    spec.bind({target.id: None})
+
+
+def recorded(spec: NotebookSpec, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that say how a table was made, as plain values: all but which partitions."""
+    own = spec.partition_parameter
+    return {name: parameters.to_injectable(value) for name, value in bound.items() if own is None or name != own.name}

@@ -1,0 +1,154 @@
+"""What is remembered of a run: one JSON record beside its executed notebook, written once, never changed.
+
+`result.json` is what the kernel knew (what it read, checked and published) and `record.json` what the runner
+knows in addition (how it ended, how long it took). Plain papermill has no runner of ours: there the first is all.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from lakehouse.names import TableName
+
+RECORD = "record.json"
+RESULT = "result.json"
+NOTEBOOK = "notebook.ipynb"
+PARTIAL = ".notebook.partial.ipynb"
+
+
+class Write(BaseModel):
+    """One published version of a table; `partition_rows` counts this commit's rows by partition."""
+
+    table: str
+    version: int
+    rows: int
+    partition_rows: dict[str, int] = {}
+
+
+class ModelVersion(BaseModel):
+    """One registered version of a model, with the metrics it was logged with."""
+
+    name: str
+    version: int
+    run_id: str
+    metrics: dict[str, float] = {}
+
+
+class CheckRecord(BaseModel):
+    """One check's outcome on the rows of one write; `unexpected` counts rows, `examples` shows a few values."""
+
+    table: str
+    name: str
+    column: str | None = None
+    severity: Literal["error", "warn"] = "error"
+    passed: bool
+    observed: str = ""
+    unexpected: int | None = None
+    examples: list[Any] = []
+    description: str = ""
+
+
+class Result(BaseModel):
+    """What a kernel knows of its run."""
+
+    run_id: str
+    asset: str
+    partitions: list[str] = []
+    parameters: dict[str, Any] = {}
+    inputs: dict[str, dict[str, Any]] = {}
+    code: dict[str, str] = {}
+    target: str = "lake"
+    writes: list[Write] = []
+    models: list[ModelVersion] = []
+    checks: list[CheckRecord] = []
+    timings: dict[str, float] = {}
+    lost: str = ""
+
+
+class RunRecord(Result):
+    """A run and how it ended. `cause` says in words why it failed; `seconds` is wall time from call to record."""
+
+    status: Literal["succeeded", "failed", "cancelled", "skipped"]
+    origin: str = ""
+    labels: dict[str, str] = {}
+    cause: str = ""
+    started: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    seconds: float = 0.0
+    notebook: Path | None = None
+
+    @staticmethod
+    def read(folder: Path) -> RunRecord:
+        """The record in a run's folder. Raises FileNotFoundError where the run has none (yet)."""
+        return RunRecord.model_validate_json((folder / RECORD).read_text())
+
+
+def new_run_id() -> str:
+    """A name for a run that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+
+
+def folder(root: Path, asset: TableName, run_id: str) -> Path:
+    """Where a run of `asset` keeps its notebook and records."""
+    return runs_of(root, asset) / run_id
+
+
+def runs_of(root: Path, asset: TableName) -> Path:
+    return root / "runs" / asset.layer / asset.name
+
+
+def save(path: Path, model: BaseModel) -> None:
+    """Writes whole or not at all: beside its name first, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(model.model_dump_json(indent=1))
+    os.replace(beside, path)
+
+
+def read_result(where: Path) -> Result | None:
+    try:
+        return Result.model_validate_json((where / RESULT).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def newest_first(root: Path, asset: TableName) -> Iterator[RunRecord]:
+    """Every finished run of `asset`, the newest first."""
+    for run in reversed(_runs(root, asset)):
+        try:
+            yield RunRecord.read(run)
+        except FileNotFoundError:
+            continue
+
+
+def latest(root: Path, asset: TableName, status: str | None = None) -> RunRecord | None:
+    """The newest finished run of `asset` (with that status), None where there is none."""
+    return next((record for record in newest_first(root, asset) if status in (None, record.status)), None)
+
+
+def results_newest_first(root: Path, asset: TableName) -> Iterator[Result]:
+    """What every run of `asset` published, also where no runner of ours stood above it (plain papermill)."""
+    for run in reversed(_runs(root, asset)):
+        if (result := read_result(run)) is not None:
+            yield result
+
+
+def forget_notebooks(root: Path, asset: TableName, keep_days: int) -> None:
+    """Deletes executed notebooks past their time; the records stay."""
+    limit = time.time() - keep_days * 86_400
+    for run in _runs(root, asset):
+        for notebook in run.glob("*.ipynb"):
+            if notebook.stat().st_mtime < limit:
+                notebook.unlink(missing_ok=True)
+
+
+def _runs(root: Path, asset: TableName) -> list[Path]:
+    where = runs_of(root, asset)
+    return sorted(path for path in where.iterdir() if path.is_dir()) if where.is_dir() else []

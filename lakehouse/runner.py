@@ -1,0 +1,281 @@
+"""Runs one notebook: resolve → bind parameters → run in a fresh kernel → tell how it ended → record.
+
+The gate, the pins and the commit are in the kernel (`lake.py`), so that JupyterLab and plain papermill have them
+too; what only someone outside the kernel can do is here: refuse wrong parameters before anything starts, name the
+cause when the kernel itself is gone, keep the executed notebook whatever happens. Neither Spark nor Dagster is
+imported. One process runs one notebook at a time: a run's variables travel to its kernel in the environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lakehouse import errors, record
+from lakehouse.errors import CellFailed, CellTimeout, Cancelled, KernelDied, LakehouseError, NotebookError, RunFailed
+from lakehouse.names import TableName
+from lakehouse.notebook import NotebookSpec
+from lakehouse.parameters import to_injectable
+from lakehouse.project import Project
+from lakehouse.record import CheckRecord, Result, RunRecord
+from lakehouse.settings import Settings
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class _Run:
+    """A run under way."""
+
+    asset: TableName
+    spec: NotebookSpec
+    parameters: dict[str, Any]
+    run_id: str
+    folder: Path
+    origin: str
+    labels: dict[str, str]
+    began: float = field(default_factory=time.monotonic)
+    wall: float = field(default_factory=time.time)
+    oom_kills: int = field(default_factory=lambda: _oom_kills())
+
+
+def run(
+    asset: TableName,
+    values: Mapping[str, Any],
+    settings: Settings,
+    *,
+    origin: str = "lakehouse notebook run",
+    labels: Mapping[str, str] | None = None,
+) -> RunRecord:
+    """Runs the notebook of `asset` with these parameter values and returns what it left behind.
+
+    Raises ParameterError, PartitionError or UnknownName before any kernel starts; afterwards CellFailed, KernelDied,
+    CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
+    """
+    project = Project.load(settings.project)
+    spec = project.notebook(asset)
+    parameters = project.bind(asset, values)
+    run_id = record.new_run_id()
+    run = _Run(asset, spec, parameters, run_id, record.folder(settings.root, asset, run_id), origin, dict(labels or {}))
+    record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
+    try:
+        _make_folder(run.folder)
+        _execute(run, settings)
+        result = _result_of(run)
+    except BaseException as error:
+        failure = _explain(error, run)
+        _finish(run, failure)
+        raise failure from None
+    return _finish(run, None, result)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise errors.LakeError(
+            f"The lake cannot be written: {error.strerror} at {error.filename}",
+            "Check the folder's permissions and free space, or set LAKEHOUSE_ROOT to another folder.",
+        ) from None
+
+
+def _execute(run: _Run, settings: Settings) -> None:
+    import papermill
+
+    with _run_environment(run, settings):
+        papermill.execute_notebook(
+            _literal(run.spec.path),
+            _literal(run.folder / record.PARTIAL),
+            parameters={name: to_injectable(value) for name, value in run.parameters.items()},
+            kernel_name="lakehouse",
+            language="python",
+            progress_bar=False,
+            start_timeout=120,
+            execution_timeout=settings.cell_timeout,
+            cwd=str(settings.project),
+        )
+
+
+def _literal(path: Path) -> str:
+    """papermill formats its paths with the parameters; braces in a folder's name are meant as they are."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+@contextlib.contextmanager
+def _run_environment(run: _Run, settings: Settings) -> Iterator[None]:
+    import uuid
+
+    ours = {
+        "LAKEHOUSE_PROJECT": str(settings.project),
+        "LAKEHOUSE_ROOT": str(settings.root),
+        "LAKEHOUSE_TARGET": "lake",
+        "LAKEHOUSE_RUN_ID": run.run_id,
+        "LAKEHOUSE_SESSION": str(uuid.uuid4()),
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _result_of(run: _Run) -> Result:
+    """What the kernel left. Raises NotebookError where the notebook ended without doing what it says it does."""
+    result = record.read_result(run.folder)
+    if result is None:
+        raise NotebookError(
+            f"{run.spec.path.name} ended without opening the lake",
+            f'Its first code cells must contain: lake = lakehouse.open("{run.asset.slashed}")',
+        )
+    written = {write.table for write in result.writes} | {model.name for model in result.models}
+    missing = {str(item.table) for item in (*run.spec.writes, *run.spec.models_written)} - written
+    if missing:
+        raise NotebookError(
+            f"{run.spec.path.name} ended without writing {', '.join(sorted(missing))}",
+            "A table that a notebook names in lake.write or lake.log_model must be written by every run of it.",
+        )
+    return result
+
+
+def _explain(error: BaseException, run: _Run) -> LakehouseError:
+    """Whatever ended the run, as one of our errors, in words."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    where = f"{run.asset.slashed}"
+    if isinstance(error, PapermillExecutionError):
+        return _cell_error(error, run)
+    if isinstance(error, DeadKernelError):
+        return KernelDied(
+            f"{where}: the kernel died in {_cell_under_way(run)}: {_death(run)}",
+            "Nothing of this run was published. Run it again; if memory was short, read fewer partitions at a time.",
+        )
+    if isinstance(error, CellTimeoutError):
+        return CellTimeout(
+            f"{where}: {_cell_under_way(run)} took longer than the time a cell may take",
+            "Raise cell_timeout (LAKEHOUSE_CELL_TIMEOUT, in seconds) or make the cell's work smaller.",
+        )
+    if isinstance(error, LakehouseError):
+        return error
+    if isinstance(error, (KeyboardInterrupt, SystemExit)) or type(error).__name__.endswith("InterruptedError"):
+        return Cancelled(f"{where}: cancelled in {_cell_under_way(run)}", "Nothing of this run was published.")
+    return RunFailed(f"{where}: {type(error).__name__}: {error}", "The run's notebook shows how far it came.")
+
+
+def _cell_error(error: Any, run: _Run) -> LakehouseError:
+    cell = _original_number(error.cell_index, run)
+    first, _, rest = _ANSI.sub("", error.evalue or "").partition("\n")
+    kind = getattr(errors, error.ename, None)
+    if isinstance(kind, type) and issubclass(kind, LakehouseError):
+        return kind(f"{run.asset.slashed}, cell {cell}: {first}", rest)
+    if error.ename == "KeyboardInterrupt":
+        return Cancelled(f"{run.asset.slashed}: cancelled in cell {cell}", "Nothing of this run was published.")
+    if error.ename == "MemoryError":
+        return KernelDied(
+            f"{run.asset.slashed}, cell {cell}: out of memory",
+            "Read fewer partitions at a time, aggregate in Spark before toPandas(), or raise kernel_memory.",
+        )
+    line = next((text.strip() for text in (error.source or "").splitlines() if text.strip()), "")
+    return CellFailed(f"{run.asset.slashed}, cell {cell} ({line[:80]}): {error.ename}: {first}", rest)
+
+
+def _original_number(index: int, run: _Run) -> int:
+    """The cell's number in the user's notebook, counting from 1: papermill put the injected cell after `parameters`."""
+    injected = run.spec.parameters[0].cell if run.spec.parameters else None
+    return index if injected is not None and index >= injected else index + 1
+
+
+def _cell_under_way(run: _Run) -> str:
+    """Which cell was running when the executed notebook was last saved."""
+    import nbformat
+
+    try:
+        cells = nbformat.read(run.folder / record.PARTIAL, as_version=4).cells
+    except (OSError, ValueError):
+        return "its start"
+    for index, cell in enumerate(cells):
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("status") in ("running", "failed"):
+            return f"cell {_original_number(index, run)}"
+    return "its start"
+
+
+def _oom_kills() -> int:
+    """How many processes this machine's kernel has killed for want of memory so far (0 where it does not tell)."""
+    try:
+        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def _death(run: _Run) -> str:
+    return "out of memory, the system killed it" if _oom_kills() > run.oom_kills else "killed (as by kill -9)"
+
+
+def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = None) -> RunRecord:
+    """Names the executed notebook, writes the record. A failure's notebook begins with the cause in words."""
+    result = result or record.read_result(run.folder) or Result(run_id=run.run_id, asset=run.asset.dotted)
+    notebook, started = _keep_notebook(run, failure)
+    seconds = time.monotonic() - run.began
+    timings = {**result.timings, "starting": started}
+    busy = sum(timings.get(part, 0.0) for part in ("starting", "spark", "auditing", "publishing"))
+    timings["python"] = max(0.0, seconds - busy)
+    status = "succeeded" if failure is None else "cancelled" if isinstance(failure, Cancelled) else "failed"
+    kept = RunRecord(
+        **{**result.model_dump(), "timings": timings},
+        status=status,
+        origin=run.origin,
+        labels=run.labels,
+        cause=str(failure or ""),
+        seconds=seconds,
+        notebook=notebook,
+    )
+    with contextlib.suppress(OSError) if failure else contextlib.nullcontext():
+        record.save(run.folder / record.RECORD, kept)
+    if isinstance(failure, RunFailed) and notebook:
+        failure.notebook = str(notebook)
+    return kept
+
+
+def _keep_notebook(run: _Run, failure: LakehouseError | None) -> tuple[Path | None, float]:
+    """Puts the executed notebook at its final name; returns it and the seconds until its first cell ran."""
+    import nbformat
+
+    partial, final = run.folder / record.PARTIAL, run.folder / record.NOTEBOOK
+    try:
+        notebook = nbformat.read(partial if partial.exists() else run.spec.path, as_version=4)
+        if failure is not None:
+            words = "\n".join(f"> {line}" for line in str(failure).splitlines())
+            notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**This run failed.**\n\n{words}"))
+        notebook.metadata["lakehouse"] = {"run_id": run.run_id, "asset": run.asset.slashed}
+        nbformat.write(notebook, partial)
+        os.replace(partial, final)
+    except (OSError, ValueError):
+        return (partial if partial.exists() else None), 0.0
+    return final, _seconds_to_first_cell(notebook, run.wall)
+
+
+def _seconds_to_first_cell(notebook: Any, began: float) -> float:
+    from datetime import datetime
+
+    for cell in notebook.cells:
+        start = cell.metadata.get("papermill", {}).get("start_time") if cell.cell_type == "code" else None
+        if start:
+            return max(0.0, datetime.fromisoformat(f"{start}+00:00" if "+" not in start else start).timestamp() - began)
+    return 0.0
+
+
+def failed_checks(checks: list[CheckRecord]) -> list[CheckRecord]:
+    """The checks that did not pass, errors before warnings."""
+    return sorted((check for check in checks if not check.passed), key=lambda check: check.severity)
