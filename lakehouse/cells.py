@@ -53,9 +53,7 @@ def read(path: Path) -> Document:
         raise NotebookError(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions.") from None
     try:
         if data["nbformat"] != 4:
-            raise NotebookError(
-                f"{path} is of notebook format {data['nbformat']!r}", "Save it as format 4, as JupyterLab does."
-            )
+            raise NotebookError(f"{path} is of notebook format {data['nbformat']!r}", "Save it as format 4, as JupyterLab does.")
         cells = tuple(_cell(number, cell) for number, cell in enumerate(data["cells"], start=1))
         kernelspec = str(data.get("metadata", {}).get("kernelspec", {}).get("name", ""))
         return Document(cells, kernelspec, int(data.get("nbformat_minor", 0)))

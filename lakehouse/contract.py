@@ -100,7 +100,7 @@ def _space(value: object) -> PartitionSpace:
 
 
 class Contract(_Strict):
-    """`partitions` is None for a table written whole. `backfill_chunk`: partitions one run takes at most (None: all)."""
+    """A table written whole has no `partitions`. `backfill_chunk`: partitions that one run takes at most, None for all."""
 
     table: Annotated[TableName, BeforeValidator(_table)]
     description: Annotated[str, Field(min_length=1)]
@@ -170,7 +170,7 @@ _STRING = Column(type="string")
 
 
 def _read(path: Path) -> tuple[Any, dict[Place, int]]:
-    """The file's content, and the line on which each key stands. The error's text begins with the line if there is one."""
+    """The file's content, and the line on which each key stands. An error begins with its line where there is one."""
     lines: dict[Place, int] = {}
     try:
         text = path.read_text(encoding="utf-8")

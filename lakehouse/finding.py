@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -30,3 +30,18 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Collects what is wrong with one file."""
+
+    file: str
+    found: list[Finding] = field(default_factory=list)
+
+    def add(self, cell: int, line: int, rule: str, message: str, hint: str = "") -> None:
+        self.found.append(Finding(self.file, cell, line, rule, message, hint))
+
+    def has(self, *rules: str) -> bool:
+        """Whether something is wrong by one of these rules."""
+        return any(finding.rule in rules for finding in self.found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lakehouse import sqlnames
 from lakehouse.errors import LakehouseError
-from lakehouse.finding import Finding
+from lakehouse.finding import Findings
 from lakehouse.names import TableName
 from lakehouse.partitions import OWN, Coverage, parse_coverage
 
@@ -43,23 +43,19 @@ class Write:
 
 @dataclass
 class LakeCalls:
-    """Collected over all code cells of one notebook; `file` is what findings name."""
+    """Collected over all code cells of one notebook; what is wrong goes to `problems`."""
 
-    file: str
+    problems: Findings
     opens: list[Open] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     models_read: list[Read] = field(default_factory=list)
     models_written: list[Write] = field(default_factory=list)
-    problems: list[Finding] = field(default_factory=list)
-
-    def refuse(self, cell: int, line: int, rule: str, message: str, hint: str = "") -> None:
-        self.problems.append(Finding(self.file, cell, line, rule, message, hint))
 
 
-def collect(trees: list[tuple[int, ast.Module]], file: str) -> LakeCalls:
+def collect(trees: list[tuple[int, ast.Module]], problems: Findings) -> LakeCalls:
     """All calls on the lake in `trees`: pairs of a cell's number and its syntax tree."""
-    calls = LakeCalls(file)
+    calls = LakeCalls(problems)
     modules = _module_names(trees)
     lakes: set[str] = set()
     for cell, tree in trees:
@@ -104,10 +100,13 @@ def _opens(calls: LakeCalls, cell: int, tree: ast.Module, modules: set[str]) -> 
         if id(node) in variables:
             found.add(variables[id(node)])
         else:
-            calls.refuse(
-                cell, node.lineno, "open-not-assigned", "The lake that is opened here gets no name",
+            calls.problems.add(
+                cell,
+                node.lineno,
+                "open-not-assigned",
+                "The lake that is opened here gets no name",
                 'Write lake = lakehouse.open("layer/name"), alone on its line.',
-            )  # fmt: skip
+            )
         _open(calls, cell, node)
     return found
 
@@ -119,7 +118,7 @@ def _open(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     try:
         calls.opens.append(Open(TableName.parse_notebook(text), cell, node.lineno))
     except LakehouseError as error:
-        calls.refuse(cell, node.lineno, "bad-name", error.what, error.hint)
+        calls.problems.add(cell, node.lineno, "bad-name", error.what, error.hint)
 
 
 def _read(calls: LakeCalls, cell: int, node: ast.Call) -> None:
@@ -127,10 +126,13 @@ def _read(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     coverage = _coverage(calls, cell, node)
     if table is not None and coverage is not None:
         if table.layer == "models":
-            calls.refuse(
-                cell, node.lineno, "model-as-table", f"{table} is a model, not a table",
+            calls.problems.add(
+                cell,
+                node.lineno,
+                "model-as-table",
+                f"{table} is a model, not a table",
                 f'Use lake.load_model("{table}").',
-            )  # fmt: skip
+            )
         else:
             calls.reads.append(Read(table, coverage, cell, node.lineno))
 
@@ -146,15 +148,13 @@ def _sql(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     try:
         refs = sqlnames.tables(text)
     except sqlnames.SqlError as error:
-        calls.refuse(cell, min(first + error.line - 1, last), "bad-sql", error.what, error.hint)
+        calls.problems.add(cell, min(first + error.line - 1, last), "bad-sql", error.what, error.hint)
         return
     for ref in refs:
         line = min(first + text.count("\n", 0, ref.start), last)
         if ref.name.layer in ("raw", "models"):
             other = "lake.read" if ref.name.layer == "raw" else "lake.load_model"
-            calls.refuse(
-                cell, line, "bad-sql", f"{ref.name} is not a table that SQL can read", f'Use {other}("{ref.name}").'
-            )
+            calls.problems.add(cell, line, "bad-sql", f"{ref.name} is not a table that SQL can read", f'Use {other}("{ref.name}").')
         else:
             calls.reads.append(Read(ref.name, coverage, cell, line))
 
@@ -165,7 +165,7 @@ def _write(calls: LakeCalls, cell: int, node: ast.Call) -> None:
         return
     if table.layer in ("raw", "models"):
         hint = "Raw files come from a Source." if table.layer == "raw" else f'Use lake.log_model(model, "{table}").'
-        calls.refuse(cell, node.lineno, "write-not-table", f"{table} is not a table that lake.write can write", hint)
+        calls.problems.add(cell, node.lineno, "write-not-table", f"{table} is not a table that lake.write can write", hint)
     else:
         calls.writes.append(Write(table, cell, node.lineno))
 
@@ -194,8 +194,12 @@ _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
 def _model(calls: LakeCalls, cell: int, node: ast.Call, position: int, what: str) -> TableName | None:
     name = _name(calls, cell, node, position, "name", what)
     if name is not None and name.layer != "models":
-        calls.refuse(
-            cell, node.lineno, "bad-name", f"{name} is not a name of a model", f"Models are in the layer models: models.{name.name}."
+        calls.problems.add(
+            cell,
+            node.lineno,
+            "bad-name",
+            f"{name} is not a name of a model",
+            f"Models are in the layer models: models.{name.name}.",
         )
         return None
     return name
@@ -208,7 +212,7 @@ def _name(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword: s
     try:
         return TableName.parse(text)
     except LakehouseError as error:
-        calls.refuse(cell, node.lineno, "bad-name", f"{what}: {error.what}", error.hint)
+        calls.problems.add(cell, node.lineno, "bad-name", f"{what}: {error.what}", error.hint)
         return None
 
 
@@ -225,7 +229,7 @@ def _literal(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword
         hint = "Write it out as plain text in quotes: what a notebook reads and writes is found without running it."
         if what == "lake.sql":
             hint += " Values go in as args={…} with :name in the text."
-    calls.refuse(cell, (argument or node).lineno, "not-literal", message, hint)
+    calls.problems.add(cell, (argument or node).lineno, "not-literal", message, hint)
     return None
 
 
@@ -236,12 +240,15 @@ def _coverage(calls: LakeCalls, cell: int, node: ast.Call) -> Coverage | None:
     try:
         return parse_coverage(ast.literal_eval(written))
     except (ValueError, TypeError, SyntaxError):
-        calls.refuse(
-            cell, written.lineno, "not-literal", f"partitions=`{_short(written)}` is not a literal",
+        calls.problems.add(
+            cell,
+            written.lineno,
+            "not-literal",
+            f"partitions=`{_short(written)}` is not a literal",
             'Write "own", "all", "until" or a range of offsets such as (-1, 0).',
-        )  # fmt: skip
+        )
     except LakehouseError as error:
-        calls.refuse(cell, written.lineno, "bad-coverage", error.what, error.hint)
+        calls.problems.add(cell, written.lineno, "bad-coverage", error.what, error.hint)
     return None
 
 
@@ -255,4 +262,3 @@ def _argument(node: ast.Call, position: int, keyword: str) -> ast.expr | None:
 def _short(node: ast.expr) -> str:
     text = ast.unparse(node)
     return text if len(text) <= 60 else f"{text[:57]}…"
-

@@ -13,7 +13,7 @@ from typing import Any
 from lakehouse import cells, lakecalls, parameters
 from lakehouse.cells import Cell, Document
 from lakehouse.errors import LakehouseError, NotebookError, ParameterError
-from lakehouse.finding import Finding
+from lakehouse.finding import Finding, Findings
 from lakehouse.lakecalls import Open, Read, Write
 from lakehouse.names import EXPLORE, TableName
 from lakehouse.parameters import Parameter, ParameterType
@@ -95,18 +95,25 @@ def parse(path: Path, project: Path) -> NotebookSpec:
     """
     name, file = _place(path, project)
     document = cells.read(path)
-    problems: list[Finding] = []
-    trees = _trees(document, file, problems)
-    found = lakecalls.collect(trees, file)
-    own = _own_name(found, name, problems, file)
+    problems = Findings(file)
+    trees = _trees(document, problems)
+    found = lakecalls.collect(trees, problems)
     title, description = cells.title_and_description(document)
     return NotebookSpec(
-        name=name, path=path, file=file, title=title, description=description,
-        parameters=_parameters(document, dict(trees), file, problems),
-        opens=own, reads=tuple(found.reads), writes=tuple(found.writes),
-        models_read=tuple(found.models_read), models_written=tuple(found.models_written),
-        document=document, problems=tuple(sorted({*problems, *found.problems})),
-    )  # fmt: skip
+        name=name,
+        path=path,
+        file=file,
+        title=title,
+        description=description,
+        parameters=_parameters(document, dict(trees), problems, needed=name.layer != EXPLORE),
+        opens=_own_name(found.opens, name, problems),
+        reads=tuple(found.reads),
+        writes=tuple(found.writes),
+        models_read=tuple(found.models_read),
+        models_written=tuple(found.models_written),
+        document=document,
+        problems=tuple(sorted(set(problems.found))),
+    )
 
 
 def _place(path: Path, project: Path) -> tuple[TableName, str]:
@@ -121,51 +128,36 @@ def _place(path: Path, project: Path) -> tuple[TableName, str]:
         raise NotebookError(f"{file}: {error.what}", f"Move it to {FOLDER}/<layer>/<name>.ipynb. {error.hint}") from None
 
 
-def _trees(document: Document, file: str, problems: list[Finding]) -> list[tuple[int, ast.Module]]:
+def _trees(document: Document, problems: Findings) -> list[tuple[int, ast.Module]]:
     trees = []
     for cell in document.code:
         try:
             trees.append((cell.number, cells.parse_python(cell.source)[0]))
         except SyntaxError as error:
-            problems.append(
-                Finding(file, cell.number, error.lineno or 1, "syntax-error", f"Python cannot read this: {error.msg}.", "Correct it.")
-            )
+            message = f"Python cannot read this: {error.msg}"
+            problems.add(cell.number, error.lineno or 1, "syntax-error", message, "Correct it.")
     return trees
 
 
-def _own_name(found: lakecalls.LakeCalls, name: TableName, problems: list[Finding], file: str) -> Open | None:
+def _own_name(opens: list[Open], name: TableName, problems: Findings) -> Open | None:
     written = f'lake = lakehouse.open("{name.slashed}")'
-    if not found.opens:
-        if not any(problem.rule in ("not-literal", "bad-name", "syntax-error") for problem in found.problems + problems):
-            problems.append(
-                Finding(file, 0, 0, "open-missing", "The notebook opens no lake", f"Add `import lakehouse` and `{written}`.")
-            )
-        return None
-    for again in found.opens[1:]:
-        problems.append(Finding(file, again.cell, again.line, "open-twice", "The lake is opened twice", "Keep the first."))
-    own = found.opens[0]
-    if own.name != name:
-        problems.append(
-            Finding(
-                file, own.cell, own.line, "open-name", f"The notebook calls itself {own.name.slashed}, its path says {name.slashed}",
-                f"Write `{written}`, or move the file.",
-            )
-        )  # fmt: skip
-    return own
+    for again in opens[1:]:
+        problems.add(again.cell, again.line, "open-twice", "The lake is opened twice", "Keep the first.")
+    if opens and opens[0].name != name:
+        message = f"The notebook calls itself {opens[0].name.slashed}, its path says {name.slashed}"
+        hint = f"Write `{written}`, or move the file."
+        problems.add(opens[0].cell, opens[0].line, "open-name", message, hint)
+    if not opens and not problems.has("not-literal", "bad-name", "syntax-error"):
+        problems.add(0, 0, "open-missing", "The notebook opens no lake", f"Add `import lakehouse` and `{written}`.")
+    return opens[0] if opens else None
 
 
-def _parameters(
-    document: Document, trees: Mapping[int, ast.Module], file: str, problems: list[Finding]
-) -> tuple[Parameter, ...]:
+def _parameters(document: Document, trees: Mapping[int, ast.Module], problems: Findings, *, needed: bool) -> tuple[Parameter, ...]:
     tagged = [cell for cell in document.code if PARAMETERS_TAG in cell.tags]
-    if len(tagged) != 1 and not (not tagged and file.startswith(f"{FOLDER}/{EXPLORE}/")):
-        number = tagged[1].number if tagged else 0
-        problems.append(
-            Finding(
-                file, number, 0, "parameters-cell", f"{len(tagged) or 'No'} cells are tagged `{PARAMETERS_TAG}`, it must be one",
-                "Tag one code cell so, empty but for a comment when there are no parameters.",
-            )
-        )  # fmt: skip
+    if len(tagged) > 1 or (needed and not tagged):
+        message = f"{len(tagged) or 'No'} cells are tagged `{PARAMETERS_TAG}`, it must be one"
+        hint = "Tag one code cell so; it holds a comment only when there are no parameters."
+        problems.add(tagged[1].number if tagged else 0, 0, "parameters-cell", message, hint)
     if not tagged or tagged[0].number not in trees:
         return ()
     cell = tagged[0]
@@ -178,7 +170,7 @@ def _parameters(
                 raise ParameterError(f"Parameter {parameter.name} stands here twice", "Remove one.")
             found[parameter.name] = parameter
         except ParameterError as error:
-            problems.append(Finding(file, cell.number, node.lineno, "bad-parameter", error.what, error.hint))
+            problems.add(cell.number, node.lineno, "bad-parameter", error.what, error.hint)
     return tuple(found.values())
 
 
@@ -195,7 +187,7 @@ def _parameter(node: ast.stmt, cell: int, comments: _Comments) -> Parameter:
     try:
         sample = ast.literal_eval(node.value)
     except (ValueError, TypeError, SyntaxError):
-        raise ParameterError(f"The sample of parameter {name} is not a literal", f"{shape} Dates are text: \"2013-02-28\".") from None
+        raise ParameterError(f"The sample of parameter {name} is not a literal", f'{shape} Dates are text: "2013-02-28".') from None
     if kind.many and not isinstance(sample, list):
         raise ParameterError(f"The sample of parameter {name} is not a list", "Write it in [ ].")
     if kind.base in ("int", "float", "bool") and isinstance(sample, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from lakehouse.errors import PartitionError
 
@@ -90,7 +90,7 @@ class PartitionSpace:
 
     def keys(self, today: date | None = None) -> tuple[month, ...]:
         """All partitions that exist as of `today`, oldest first."""
-        return month_range(self.start, self.end or month.of(today or date.today()).shift(-1))
+        return month_range(self.start, self.end or month.of(today or datetime.now(UTC).date()).shift(-1))
 
     def parse(self, text: str, today: date | None = None) -> tuple[month, ...]:
         """`2013-02`, `2013-01..2013-03` or `2013-01,2013-03`, as existing partitions. Raises PartitionError."""

@@ -99,7 +99,7 @@ class Project:
         return next((space for space in own if space is not None), None)
 
     def bind(self, asset: TableName, values: Mapping[str, object], today: date | None = None) -> dict[str, Any]:
-        """The notebook's parameters with their typed values; its partitions exist. Raises ParameterError, PartitionError."""
+        """The notebook's parameters, typed, its partitions existing ones. Raises ParameterError, PartitionError."""
         spec = self.notebook(asset)
         bound = spec.bind(values)
         space, own = self.partitions_of(asset), spec.partition_parameter
@@ -183,7 +183,7 @@ class Project:
         if asset is None:
             raise UnknownName(
                 f"Nothing is called {wanted!r}",
-                "Name an asset or a table such as silver/flights, with + before for all above it and + after for all below."
+                "Name an asset or a table such as silver/flights; a + before it adds all above, a + after it all below."
                 + did_you_mean(core, {*self.assets, *self.writers}),
             )
         return [asset]

@@ -38,7 +38,7 @@ class Source:
     fetch: Callable[[str | None], Iterable[Delivery]]
     partitions: PartitionSpace | None = None
     format: str = "csv"
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
     description: str = ""
     owner: str = ""
 

@@ -97,7 +97,7 @@ def _ref(table: exp.Table, ctes: set[str], sql: str) -> TableRef | None:
     if layer is None or table.args.get("catalog") is not None:
         raise SqlError(
             f"{written!r} in the SQL is neither layer.name nor a CTE of the query",
-            "Write the layer and the name, for example silver.flights; use a CTE or the DataFrame for what is in between.",
+            "Write layer and name, as in silver.flights; for what is in between use a CTE or the DataFrame.",
             line,
         )
     try:
@@ -106,9 +106,7 @@ def _ref(table: exp.Table, ctes: set[str], sql: str) -> TableRef | None:
         raise SqlError(f"In the SQL: {error.what}", error.hint, line) from None
     if not table.alias and (table.args.get("sample") or table.args.get("pivots")):
         raise SqlError(f"{name} is sampled or pivoted without an alias", f"Give it one: {name} … as {name.name}.", line)
-    return TableRef(
-        name, layer.meta["start"], word.meta["end"] + 1, bool(table.alias), table.args.get("version") is not None
-    )
+    return TableRef(name, layer.meta["start"], word.meta["end"] + 1, bool(table.alias), table.args.get("version") is not None)
 
 
 def _refuse_naming_function(function: Any) -> None:

@@ -1,7 +1,7 @@
 """Small notebooks and projects for tests, written as text.
 
-    cells = notebook("silver/flights", code('df = lake.read("bronze.flights")'), code('lake.write(df, "silver.flights")'))
-    path = project(tmp_path, {"silver/flights": cells}, contracts={"silver.flights": {...}}, sources="…")
+cells = notebook("silver/flights", code('df = lake.read("bronze.flights")'), code('lake.write(df, "silver.flights")'))
+path = project(tmp_path, {"silver/flights": cells}, contracts={"silver.flights": {...}}, sources="…")
 """
 
 from __future__ import annotations

@@ -1,0 +1,145 @@
+"""`lakehouse check`: holds a project's files against their contract, without starting a kernel, Spark or Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lakehouse import contract as contracts
+from lakehouse import source as sources
+from lakehouse import style
+from lakehouse.errors import LakehouseError
+from lakehouse.finding import Finding
+from lakehouse.names import TableName, did_you_mean
+from lakehouse.notebook import NotebookSpec
+from lakehouse.parameters import ParameterType
+from lakehouse.project import Project
+
+__all__ = ["Finding", "check"]
+
+
+def check(path: Path) -> list[Finding]:
+    """All that is wrong in the project at `path`, sorted by file, cell and line; empty is good."""
+    project = Project.load(path)
+    found = set(project.problems)
+    try:
+        project.sources  # noqa: B018  # runs sources.py
+    except LakehouseError as error:
+        found.add(Finding(sources.FILE, 0, 0, "bad-source", error.what, error.hint))
+        project.sources = {}  # so that the rest can be checked
+    for spec in (*project.notebooks.values(), *project.explore.values()):
+        found.update(spec.problems)
+        found.update(style.check(spec, path))
+        found.update(_reads(project, spec))
+    for spec in project.notebooks.values():
+        found.update(_writes(project, spec))
+        found.update(_partitions(project, spec))
+    found.update(_unused_contracts(project))
+    found.update(_cycles(project))
+    return sorted(found)
+
+
+def _reads(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
+    for read in spec.reads:
+        if spec.explore and read.table in spec.outputs:
+            continue  # a table of the user's own sandbox
+        if read.table.layer == "raw" and read.table not in project.writers:
+            yield Finding(
+                spec.file,
+                read.cell,
+                read.line,
+                "unknown-table",
+                f"No source declares {read.table}",
+                f"Declare it in {sources.FILE}.{did_you_mean(read.table, project.sources)}",
+            )
+        elif read.table not in project.writers and read.table not in project.contracts:
+            near = did_you_mean(read.table, project.tables).strip()
+            hint = near or "Write it by a notebook, with a contract, or correct the name."
+            yield Finding(spec.file, read.cell, read.line, "unknown-table", f"There is no table {read.table}", hint)
+    for read in spec.models_read:
+        if read.table not in project.writers:
+            models = [name for name in project.writers if name.layer == "models"]
+            hint = f"Log it by lake.log_model in a notebook.{did_you_mean(read.table, models)}"
+            yield Finding(spec.file, read.cell, read.line, "unknown-model", f"No notebook logs the model {read.table}", hint)
+
+
+def _writes(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
+    for write in (*spec.writes, *spec.models_written):
+        first = project.writers[write.table][0]
+        if first != spec.name:
+            message = f"{write.table} is written by {project.notebooks[first].file} already"
+            yield Finding(spec.file, write.cell, write.line, "two-writers", message, "A table has one writer: choose one.")
+        if write.table not in project.contracts and write.table.layer != "models":
+            file = f"{contracts.FOLDER}/{write.table.slashed}.yaml"
+            if not any(problem.file == file for problem in project.problems):
+                message = f"{write.table} has no contract"
+                yield Finding(spec.file, write.cell, write.line, "no-contract", message, f"Write {file}.")
+    if not spec.outputs and not _unreadable(spec):
+        hint = f'End with lake.write(df, "{spec.name}"), or move it to notebooks/explore.'
+        yield Finding(spec.file, 0, 0, "writes-nothing", "The notebook writes no table and logs no model", hint)
+    elif spec.outputs and spec.name not in spec.outputs:
+        hint = f"Name the notebook after its main output, such as notebooks/{spec.outputs[0].slashed}.ipynb."
+        yield Finding(spec.file, 0, 0, "main-output", f"The notebook does not write {spec.name}, its own name", hint)
+
+
+def _unreadable(spec: NotebookSpec) -> bool:
+    """A write may well stand where it could not be read; that is a finding of its own."""
+    return any(problem.rule in ("syntax-error", "not-literal", "bad-name", "open-missing") for problem in spec.problems)
+
+
+def _partitions(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
+    partitioned = [
+        table for table in spec.outputs if table in project.contracts and project.contracts[table].partitions is not None
+    ]
+    of_months = [one for one in spec.parameters if one.type == ParameterType("month", many=True)]
+    if partitioned and len(of_months) != 1 and not _bad_parameters(spec):
+        number = of_months[1] if len(of_months) > 1 else None
+        message = f"{partitioned[0]} has partitions, so the notebook takes exactly one list[month], not {len(of_months)}"
+        hint = 'Write `months: list[month] = ["2013-02"]  # months to build` in the parameters cell.'
+        cell, line = (number.cell, number.line) if number else (0, 0)
+        yield Finding(spec.file, cell, line, "partition-parameter", message, hint)
+    spaces = {project.contracts[table].partitions for table in partitioned}
+    if len(spaces) > 1:
+        message = f"{' and '.join(map(str, partitioned))} have different partitions, but one notebook writes both"
+        yield Finding(spec.file, 0, 0, "partition-mismatch", message, "Give both contracts the same partitions.")
+
+
+def _bad_parameters(spec: NotebookSpec) -> bool:
+    return any(problem.rule in ("bad-parameter", "parameters-cell") for problem in spec.problems)
+
+
+def _unused_contracts(project: Project) -> Iterator[Finding]:
+    for table in sorted(set(project.contracts) - set(project.writers)):
+        written = [name for name in project.writers if name.layer not in ("raw", "models")]
+        hint = f"Write it by notebooks/{table.slashed}.ipynb, or remove the contract.{did_you_mean(table, written)}"
+        file = f"{contracts.FOLDER}/{table.slashed}.yaml"
+        yield Finding(file, 0, 0, "no-writer", f"No notebook writes {table}", hint)
+
+
+def _cycles(project: Project) -> Iterator[Finding]:
+    """One finding for each asset that reads its own output, and for each group of assets that feed each other."""
+    seen: set[TableName] = set()
+    for asset, spec in sorted(project.notebooks.items()):
+        for read in (*spec.reads, *spec.models_read):
+            if read.table in spec.outputs:
+                message = f"{spec.name.slashed} reads {read.table}, which it writes itself"
+                yield Finding(spec.file, read.cell, read.line, "cycle", message, "Read from the tables above it.")
+        if asset in seen or asset not in project.descendants(asset):
+            continue
+        around = _path_back(project, asset)
+        seen |= project.descendants(asset) & project.ancestors(asset)
+        read = next(read for read in (*spec.reads, *spec.models_read) if project.writer_of(read.table) == around[-2])
+        message = f"A cycle: {' → '.join(name.slashed for name in around)}"
+        yield Finding(spec.file, read.cell, read.line, "cycle", message, "Take away one of these reads.")
+
+
+def _path_back(project: Project, asset: TableName) -> list[TableName]:
+    """The shortest way from an asset on a cycle down the graph to itself again."""
+    paths = [[asset]]
+    for path in paths:
+        for child in project.children(path[-1]):
+            if child == asset:
+                return [*path, asset]
+            if all(child not in other for other in paths):
+                paths.append([*path, child])
+    raise AssertionError("the asset is on no cycle")

@@ -1,0 +1,297 @@
+"""Raw files: byte for byte as received, never rewritten, each with an entry in a manifest.
+
+    raw/<table>/[<partition>/]<file>                     the bytes, read-only
+    raw/<table>/[<partition>/]_manifest/00000001.json    one entry per delivery, in the order they came
+
+Files and entries are written aside, synced, and linked into place, the entry last: what has no entry isn't there, and
+landing it again heals it. Two that land at once compete for an entry's number; the loser looks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from lakehouse.errors import LakehouseError, PartitionError, RawError, SourceError
+from lakehouse.names import TableName
+from lakehouse.partitions import month
+from lakehouse.source import Delivery, Source
+
+FOLDER = "raw"
+WHOLE = "*"
+"""Stands for the partition of a table that has none."""
+
+_MANIFEST = "_manifest"
+_ASIDE = ".landing"
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """One delivery: `filename` and `origin` as the source named them, `path` where its bytes lie, `size` in bytes."""
+
+    path: Path
+    filename: str
+    origin: str
+    partition: str | None
+    received_at: datetime
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What one landing brought: `new` deliveries, and files that were there already, byte for byte."""
+
+    new: tuple[RawFile, ...] = ()
+    unchanged: tuple[RawFile, ...] = ()
+
+
+def land(root: Path, source: Source, partition: str | None = None) -> Landing:
+    """Fetches `source` (one partition of it) into the lake at `root`. The same bytes again change nothing.
+
+    Raises SourceError if the source fails, PartitionError for a partition it does not have, RawError if the lake
+    cannot be written.
+    """
+    key = _own_partition(source, partition)
+    new, unchanged = [], []
+    folder = _folder(root, source.name, key)
+    with _writing(folder):
+        _clear_aside(root)
+        for delivery in _fetched(source, key):
+            file, added = _land_one(root, folder, delivery, key)
+            (new if added else unchanged).append(file)
+    return Landing(tuple(new), tuple(unchanged))
+
+
+def files(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> list[RawFile]:
+    """The newest delivery of each file of a raw table, by partition and name; `partitions` None means all of it."""
+    found: list[RawFile] = []
+    for key in _partitions_there(root, table, partitions):
+        found.extend(_newest(_entries(_folder(root, table, key))).values())
+    return sorted(found, key=lambda file: (file.partition or "", file.filename))
+
+
+def identity(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> dict[str, str]:
+    """For each partition that has files (or "*") a hash of their names and bytes."""
+    by_partition: dict[str, list[tuple[str, str]]] = {}
+    for file in files(root, table, partitions):
+        by_partition.setdefault(file.partition or WHOLE, []).append((file.filename, file.sha256))
+    return {key: hashlib.sha256(json.dumps(sorted(of)).encode()).hexdigest() for key, of in by_partition.items()}
+
+
+def verify(root: Path) -> list[str]:
+    """Reads every raw file again, older deliveries too. Returns what is wrong, a sentence each; empty is good."""
+    problems = []
+    for manifest in sorted((root / FOLDER).rglob(_MANIFEST)):
+        try:
+            entries = _entries(manifest.parent)
+        except RawError as error:
+            problems.append(error.what)
+            continue
+        for file in {entry.path: entry for entry in entries}.values():
+            where = file.path.relative_to(root)
+            if not file.path.exists():
+                problems.append(f"{where} is gone; it was received {file.received_at:%Y-%m-%d %H:%M} UTC.")
+            elif (found := _sha256(file.path)) != file.sha256:
+                problems.append(f"{where} was changed: its SHA-256 is {found[:12]}…, received was {file.sha256[:12]}….")
+    return problems
+
+
+def _own_partition(source: Source, partition: str | None) -> str | None:
+    if source.partitions is None:
+        if partition is not None:
+            raise PartitionError(f"{source.table} has no partitions, so it has no {partition}", "Land it whole.")
+        return None
+    if partition is None:
+        raise PartitionError(f"{source.table} lands month by month", "Name the partition, for example 2013-02.")
+    try:
+        return str.__str__(source.partitions.existing([partition])[0])
+    except PartitionError as error:
+        raise PartitionError(f"{source.table}: {error.what}", error.hint) from None
+
+
+def _fetched(source: Source, key: str | None) -> Iterator[Delivery]:
+    """What the source gives; its own failures come as SourceError."""
+    what = source.table + (f", partition {key}" if key else "")
+    try:
+        for delivery in source.fetch(month(key) if key else None):
+            if not isinstance(delivery, Delivery) or not delivery.filename:
+                raise SourceError(f"{what}: the source gave {delivery!r:.80}", "It must give Delivery(filename, content).")
+            yield delivery
+    except LakehouseError:
+        raise
+    except Exception as error:
+        hint = "Mend the source's fetch function in assets/sources.py, or try again later."
+        raise SourceError(f"{what} could not be fetched: {type(error).__name__}: {error}", hint) from error
+
+
+def _land_one(root: Path, folder: Path, delivery: Delivery, key: str | None) -> tuple[RawFile, bool]:
+    """The delivery as it stands in the lake now, and whether that is new."""
+    with _aside(root, delivery) as (aside, digest):
+        while True:
+            entries = _entries(folder)
+            newest = _newest(entries)
+            known = newest.get(delivery.filename)
+            same = known if known and known.sha256 == digest else None
+            if known is None:
+                same = next((file for file in newest.values() if file.sha256 == digest), None)
+            if same is not None:
+                return same, False
+            # Bytes that came before and were replaced since: the delivery is new, its file is there.
+            before = next((file.path for file in entries if file.sha256 == digest), None)
+            received = datetime.now(UTC)
+            origin = str(delivery.content) if isinstance(delivery.content, Path) else delivery.filename
+            file = RawFile(folder, delivery.filename, origin, key, received, aside.stat().st_size, digest)
+            file = replace(file, path=before or _place(aside, folder, file))
+            if _add_entry(root, folder, len(entries) + 1, file):
+                return file, True
+
+
+def _place(aside: Path, folder: Path, file: RawFile) -> Path:
+    """Links the bytes under a name of their own: the delivery's, or when that is taken, one with the time and hash."""
+    plain = _safe(file.filename)
+    stem, dot, suffixes = plain.partition(".")
+    marked = f"{stem}.{file.received_at:%Y%m%dT%H%M%SZ}-{file.sha256[:12]}{dot}{suffixes}"
+    for name in (plain, marked):
+        path = folder / name
+        with suppress(FileExistsError):
+            os.link(aside, path)
+            _sync(folder)
+            return path
+        if _sha256(path) == file.sha256:
+            return path  # left by a landing that was cut off before its entry, or another at work
+    raise RawError(f"{folder / marked} is there with other bytes", "Move it away: it did not come from here.")
+
+
+def _add_entry(root: Path, folder: Path, number: int, file: RawFile) -> bool:
+    """Writes the manifest's entry `number`; False if another has taken the number meanwhile."""
+    content = {**asdict(file), "path": file.path.name, "received_at": file.received_at.isoformat()}
+    manifest = folder / _MANIFEST
+    manifest.mkdir(exist_ok=True)
+    aside = root / FOLDER / _ASIDE / uuid.uuid4().hex
+    try:
+        with aside.open("xb") as out:
+            out.write(json.dumps(content, indent=1).encode())
+            _sync(out)
+        os.link(aside, manifest / f"{number:08d}.json")
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink(missing_ok=True)
+    _sync(manifest)
+    return True
+
+
+def _entries(folder: Path) -> list[RawFile]:
+    """All deliveries of a folder in the order they came."""
+    return [_entry(path) for path in sorted((folder / _MANIFEST).glob("*.json"))]
+
+
+def _entry(path: Path) -> RawFile:
+    try:
+        content = json.loads(path.read_bytes())
+        content["path"] = path.parent.parent / content["path"]
+        content["received_at"] = datetime.fromisoformat(content["received_at"])
+        return RawFile(**content)
+    except (ValueError, KeyError, TypeError):
+        raise RawError(f"The manifest {path} cannot be understood", "Restore it from a backup; nothing else writes it.") from None
+
+
+def _newest(entries: Iterable[RawFile]) -> dict[str, RawFile]:
+    return {entry.filename: entry for entry in entries}
+
+
+def _folder(root: Path, table: TableName, partition: str | None) -> Path:
+    folder = root / FOLDER / table.name
+    return folder / partition if partition else folder
+
+
+def _partitions_there(root: Path, table: TableName, wanted: Iterable[str] | None) -> list[str | None]:
+    folder = root / FOLDER / table.name
+    if (folder / _MANIFEST).is_dir():
+        return [None]
+    there = sorted(path.parent.name for path in folder.glob(f"*/{_MANIFEST}"))
+    chosen = there if wanted is None else sorted(set(there) & {str(key) for key in wanted})
+    return list(chosen)
+
+
+def _safe(filename: str) -> str:
+    """A plain file name: no separators, nothing that Spark or a shell reads a meaning into."""
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(filename.replace("\\", "/")).name).lstrip("._-")
+    stem, dot, suffixes = plain.partition(".")
+    return f"{stem[:100] or 'file'}{dot}{suffixes[-50:]}".rstrip(".")
+
+
+@contextmanager
+def _aside(root: Path, delivery: Delivery) -> Iterator[tuple[Path, str]]:
+    """The delivery's bytes in a read-only file aside, and their SHA-256."""
+    path = root / FOLDER / _ASIDE / uuid.uuid4().hex
+    try:
+        with path.open("xb") as out:
+            if isinstance(delivery.content, Path):
+                try:
+                    with delivery.content.open("rb") as content:
+                        shutil.copyfileobj(content, out, 1 << 20)
+                except OSError as error:
+                    if out.closed or error.filename != str(delivery.content):
+                        raise
+                    message = f"{delivery.content} cannot be read: {error.strerror}"
+                    raise SourceError(message, "The source must give files that are there.") from None
+            else:
+                out.write(delivery.content)
+            _sync(out)
+        path.chmod(0o444)
+        yield path, _sha256(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise RawError(
+            f"{error.filename or folder} cannot be written: {error.strerror}", "Check its permissions and the disk."
+        ) from error
+
+
+def _clear_aside(root: Path) -> None:
+    """Removes what a landing that was killed left aside, a day later."""
+    aside = root / FOLDER / _ASIDE
+    aside.mkdir(exist_ok=True)
+    for path in aside.iterdir():
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()
+
+
+def _sync(target: BinaryIO | Path) -> None:
+    """To the disk: an open file's bytes, or a folder's names."""
+    if not isinstance(target, Path):
+        target.flush()
+        os.fsync(target.fileno())
+        return
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
