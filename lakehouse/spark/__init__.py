@@ -1,0 +1,1 @@
+"""The shared Spark: its jars, its server and the sessions on it."""

@@ -1,0 +1,52 @@
+"""Does a Spark Connect server answer? Asked without pyspark, on a channel of its own, with a deadline."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any
+
+import grpc
+
+# Releasing a session with no name is the one request that a server answers at once, checks the token of, keeps
+# nothing of, and does not log.
+METHOD = "/spark.connect.SparkConnectService/ReleaseSession"
+SILENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+
+
+class Answer(Enum):
+    YES = auto()
+    REFUSED = auto()  # it is there, but this token is not its token
+    GONE = auto()  # nobody listens there
+    SILENT = auto()  # somebody listens and does not answer
+
+
+def ping(endpoint: str, token: str | None, timeout: float, *, tls: bool = False) -> Answer:
+    """Asks the server at `endpoint` ("host:port"), waiting at most `timeout` seconds."""
+    with open_channel(endpoint, token, tls=tls) as channel:
+        return ask(channel, timeout)
+
+
+def open_channel(endpoint: str, token: str | None, *, tls: bool = False) -> grpc.Channel:
+    """A channel as pyspark would open it, but never through a proxy when the server is on this machine."""
+    options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", int(not endpoint.startswith("localhost")))]
+    if token is None and not tls:
+        return grpc.insecure_channel(endpoint, options=options)
+    credentials = grpc.ssl_channel_credentials() if tls else grpc.local_channel_credentials()
+    if token is not None:
+        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
+    return grpc.secure_channel(endpoint, credentials, options=options)
+
+
+def ask(channel: grpc.Channel, timeout: float) -> Answer:
+    """One question on an open channel."""
+    call = channel.unary_unary(METHOD, request_serializer=bytes, response_deserializer=bytes)
+    try:
+        call(b"", timeout=timeout)
+    except grpc.RpcError as error:
+        code = error.code()
+        if code is grpc.StatusCode.UNAUTHENTICATED:
+            return Answer.REFUSED
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return Answer.GONE
+        return Answer.SILENT if code in SILENT else Answer.YES
+    return Answer.YES
