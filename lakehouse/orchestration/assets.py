@@ -1,0 +1,64 @@
+"""Notebooks and sources as Dagster assets, one step each.
+
+(Annotations are evaluated here: Dagster looks at the one of `context`.)
+"""
+
+import dagster as dg
+
+from lakehouse.code import code_identity
+from lakehouse.notebook import NotebookSpec
+from lakehouse.orchestration import checks, describe
+from lakehouse.orchestration.step import Results, Steps
+from lakehouse.project import Project
+from lakehouse.settings import Settings
+from lakehouse.source import Source
+
+
+def all_assets(project: Project, settings: Settings) -> list[dg.AssetsDefinition]:
+    """Every source's landing and every notebook that writes something."""
+    steps = Steps(project, settings)
+    landings = [_landing(steps, source) for source in project.sources.values()]
+    notebooks = [_notebook(steps, spec) for spec in project.notebooks.values() if spec.outputs]
+    return [*landings, *notebooks]
+
+
+def _landing(steps: Steps, source: Source) -> dg.AssetsDefinition:
+    table = source.name
+
+    @dg.multi_asset(
+        name=describe.op_name(table),
+        specs=[describe.raw_asset(steps.project, source)],
+        backfill_policy=dg.BackfillPolicy.single_run() if source.partitions else None,
+    )
+    def land(context: dg.AssetExecutionContext) -> Results:
+        yield from steps.landing(context, table)
+
+    return land
+
+
+def _notebook(steps: Steps, spec: NotebookSpec) -> dg.AssetsDefinition:
+    project = steps.project
+    contracts = {table: project.contracts[table] for table in spec.outputs if table in project.contracts}
+    partitioned = project.partitions_of(spec.name) is not None
+
+    @dg.multi_asset(
+        name=describe.op_name(spec.name),
+        description=spec.title or None,
+        specs=list(describe.notebook_assets(project, spec, code_identity(project, spec)[:16])),
+        check_specs=[check for table, contract in contracts.items() for check in checks.specs(table, contract)],
+        config_schema=_parameters(spec),
+        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
+    )
+    def run(context: dg.AssetExecutionContext) -> Results:
+        yield from steps.notebook(context, spec)
+
+    return run
+
+
+def _parameters(spec: NotebookSpec) -> dict[str, dg.Field]:
+    """The notebook's other parameters, to be set in Dagster's launchpad; they are checked when it runs."""
+    return {
+        parameter.name: dg.Field(dg.Any, is_required=False, description=f"{parameter.type}: {parameter.help}".rstrip(": "))
+        for parameter in spec.parameters
+        if parameter != spec.partition_parameter
+    }

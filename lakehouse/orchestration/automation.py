@@ -1,0 +1,77 @@
+"""Jobs and schedules: everything, and a month at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from lakehouse.names import TableName
+from lakehouse.orchestration import describe
+from lakehouse.orchestration.step import SKIP_UNCHANGED
+from lakehouse.partitions import PartitionSpace
+from lakehouse.project import Project
+
+EVERYTHING = "everything"
+MONTHLY = "monthly"
+
+Job = dg.JobDefinition
+
+
+def jobs(project: Project) -> list[Job]:
+    """`everything`, and `monthly` for what has partitions with all that it stands on.
+
+    A job of Dagster holds one definition of partitions. Where a project has several, the one of most assets gets
+    these names, the others `monthly_from_<start>`. (A backfill from the list of assets, and `lakehouse run`, span all.)
+    """
+    groups = _by_space(project)
+    if not groups:
+        return [_job(EVERYTHING, project.assets, "Every asset.")] if project.assets else []
+    main, *others = sorted(groups, key=lambda space: (-len(groups[space]), str(space)))
+    foreign = {asset for space in others for asset in groups[space]}
+    everything = [asset for asset in project.assets if asset not in foreign]
+    made = [
+        _job(EVERYTHING, everything, "Every asset that shares the main partitions or has none."),
+        _job(MONTHLY, _with_ancestors(project, groups[main], foreign), "One month of every asset with partitions."),
+    ]
+    for space in others:
+        rest = foreign - set(groups[space]) | set(groups[main])
+        name = f"{MONTHLY}_from_{space.start.replace('-', '_')}" + (f"_to_{space.end.replace('-', '_')}" if space.end else "")
+        made.append(_job(name, _with_ancestors(project, groups[space], rest), f"Assets with partitions from {space.start}."))
+    return made
+
+
+def schedules(made: Sequence[Job]) -> list[dg.ScheduleDefinition]:
+    """On the third of each month, the month before. Stopped until somebody switches it on in Dagster's page."""
+    return [
+        dg.build_schedule_from_partitioned_job(
+            job,
+            name=f"{job.name}_schedule",
+            description="The month before, on the third at 06:00 UTC; what is up to date is not run again.",
+            day_of_month=3,
+            hour_of_day=6,
+            tags={SKIP_UNCHANGED: "true"},
+        )
+        for job in made
+        if job.name.startswith(MONTHLY)
+    ]
+
+
+def _by_space(project: Project) -> dict[PartitionSpace, list[TableName]]:
+    """Assets by what Dagster will see of their partitions: start and end, not the column's name."""
+    groups: dict[PartitionSpace, list[TableName]] = {}
+    for asset in project.assets:
+        space = project.partitions_of(asset)
+        if space is not None:
+            groups.setdefault(PartitionSpace("", space.start, space.end), []).append(asset)
+    return groups
+
+
+def _with_ancestors(project: Project, assets: Sequence[TableName], without: set[TableName]) -> list[TableName]:
+    above = {parent for asset in assets for parent in project.ancestors(asset)}
+    return sorted({*assets, *above} - without)
+
+
+def _job(name: str, assets: Sequence[TableName], description: str) -> Job:
+    keys = [describe.key(asset) for asset in assets]
+    return dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys), description=description)

@@ -1,0 +1,62 @@
+"""A contract's checks as Dagster's asset checks, and a run's results as theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from lakehouse import checks
+from lakehouse.contract import Contract
+from lakehouse.names import TableName
+from lakehouse.record import CheckRecord
+
+_SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
+
+
+def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
+    """One check for each that the contract asks for; what lies below waits for those of severity error."""
+    for check in checks.of(contract):
+        yield dg.AssetCheckSpec(
+            name=check.name,
+            asset=dg.AssetKey([table.layer, table.name]),
+            description=check.description,
+            blocking=check.severity == "error",
+            metadata={"column": check.column} if check.column else None,
+        )
+
+
+def results(
+    table: TableName, contract: Contract, records: Iterable[CheckRecord], *, complete: bool
+) -> Iterator[dg.AssetCheckResult]:
+    """Each check's result for one table.
+
+    `complete` says that the rows were published, so that a check without a result has not done its work: it fails.
+    (Dagster itself lets everything below run on when a blocking check yields nothing.)
+    """
+    found = {record.name: record for record in records if record.table == table.dotted}
+    for check in checks.of(contract):
+        record = found.get(check.name)
+        if record is None and not complete:
+            continue
+        yield dg.AssetCheckResult(
+            asset_key=dg.AssetKey([table.layer, table.name]),
+            check_name=check.name,
+            passed=record is not None and record.passed,
+            severity=_SEVERITY[check.severity],
+            description=_observed(record) if record else "No result: the run published rows that this check did not see.",
+            metadata=_metadata(record) if record else None,
+        )
+
+
+def _observed(record: CheckRecord) -> str:
+    return record.observed or record.description
+
+
+def _metadata(record: CheckRecord) -> dict[str, dg.MetadataValue]:
+    shown: dict[str, dg.MetadataValue] = {}
+    if record.unexpected is not None:
+        shown["unexpected rows"] = dg.MetadataValue.int(record.unexpected)
+    if record.examples:
+        shown["examples"] = dg.MetadataValue.text(", ".join(map(str, record.examples)))
+    return shown

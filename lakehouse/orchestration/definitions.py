@@ -1,0 +1,50 @@
+"""All that Dagster loads of a project: assets from its notebooks and sources, checks, jobs, schedules and sensors."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import dagster as dg
+
+from lakehouse.errors import NotebookError
+from lakehouse.orchestration.assets import all_assets
+from lakehouse.orchestration.automation import jobs, schedules
+from lakehouse.orchestration.executor import forked_executor
+from lakehouse.orchestration.sensors import raw_files_sensor, webhook_sensor
+from lakehouse.orchestration.spark import SharedSpark
+from lakehouse.project import Project
+from lakehouse.settings import Settings
+
+LOCATION = "lakehouse"
+"""The code location's name, as workspace.yaml gives it."""
+
+
+def build_definitions(project_path: Path, settings: Settings) -> dg.Definitions:
+    """The definitions of the project in `project_path`. Starts nothing.
+
+    Raises NotebookError when a notebook or contract cannot be understood, with every place to mend.
+    """
+    project = Project.load(project_path)
+    _refuse_broken(project)
+    with warnings.catch_warnings():
+        # Code references and mappings beyond the first month are called beta for years now.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        made = jobs(project)
+        return dg.Definitions(
+            assets=all_assets(project, settings),
+            jobs=made,
+            schedules=schedules(made),
+            sensors=[raw_files_sensor(project, settings), webhook_sensor(settings)],
+            resources={"spark": SharedSpark()},
+            executor=forked_executor(settings.parallel),
+        )
+
+
+def _refuse_broken(project: Project) -> None:
+    found = [*project.problems, *(problem for spec in project.notebooks.values() for problem in spec.problems)]
+    if found:
+        raise NotebookError(
+            "The project cannot be loaded:\n" + "\n".join(f"  {problem}" for problem in found),
+            "Correct these; `lakehouse check` lists them too.",
+        )

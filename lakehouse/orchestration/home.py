@@ -1,0 +1,33 @@
+"""Where Dagster keeps this lake's history, and the file that says how."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import LakeError
+
+if TYPE_CHECKING:
+    from lakehouse.settings import Settings
+
+_CONFIG = "dagster.yaml"
+
+
+def home(settings: Settings) -> Path:
+    """DAGSTER_HOME of this lake, made ready. Raises LakeError if the lake cannot be written."""
+    folder = settings.root / "dagster"
+    config = folder / _CONFIG
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not config.exists():
+            beside = folder / f".{_CONFIG}.{os.getpid()}"
+            shutil.copyfile(Path(__file__).with_name(_CONFIG), beside)
+            os.replace(beside, config)
+    except OSError as error:
+        raise LakeError(
+            f"Dagster's store {folder} cannot be written: {error.strerror}",
+            "Check the folder's permissions, or set LAKEHOUSE_ROOT to another folder.",
+        ) from None
+    return folder

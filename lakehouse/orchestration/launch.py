@@ -1,0 +1,214 @@
+"""Executes a plan's steps from the command line, as Dagster runs that its page shows like any other."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+from dagster._core.code_pointer import CustomPointer
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from lakehouse import record
+from lakehouse import settings as current_settings
+from lakehouse.names import TableName
+from lakehouse.orchestration import describe
+from lakehouse.orchestration.definitions import LOCATION, build_definitions
+from lakehouse.orchestration.grouping import Group, Piece, groups
+from lakehouse.orchestration.instance import instance
+from lakehouse.orchestration.run_partitions import month_ranges, range_tags
+from lakehouse.orchestration.step import RUN_LABEL
+from lakehouse.plan import Step
+from lakehouse.project import Project
+from lakehouse.record import CheckRecord, RunRecord
+from lakehouse.settings import Settings
+
+MODULE = "assets.definitions"
+_JOB = "__ASSET_JOB"
+_REPOSITORY = "__repository__"
+
+Status = Literal["succeeded", "failed", "skipped", "cancelled"]
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """How one planned step ended. `rows` is what this run wrote; `seconds` of a step in several runs are added up."""
+
+    asset: TableName
+    partitions: tuple[str, ...]
+    status: Status
+    seconds: float = 0.0
+    rows: int | None = None
+    checks: tuple[CheckRecord, ...] = ()
+    notebook: Path | None = None
+    cause: str = ""
+    record: RunRecord | None = field(default=None, repr=False)
+
+
+OnEvent = Callable[[TableName, str, float, StepOutcome | None], None]
+"""Called with (asset, "started", 0.0, None) and then once with how it ended and its StepOutcome."""
+
+
+def execute(project: Project, settings: Settings, steps: Sequence[Step], on_event: OnEvent) -> list[StepOutcome]:
+    """Runs `steps`, in as few Dagster runs as can be; returns an outcome for each, in their order.
+
+    What stands on a failed step is skipped, everything else runs to its end. An interrupt cancels the run and returns.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with instance(settings) as store:
+            execution = _Execution(project, settings, store, steps, on_event)
+            for group in groups(project, steps):
+                execution.run(group)
+            return execution.outcomes()
+
+
+def load_repository(project: str, root: str) -> dg.RepositoryDefinition:
+    """The project's definitions for a process of a run; Dagster calls this by name."""
+    now = current_settings.load({**os.environ, "LAKEHOUSE_PROJECT": project, "LAKEHOUSE_ROOT": root})
+    return build_definitions(Path(project), now).get_repository_def()
+
+
+@dataclass
+class _Ended:
+    """How one piece ended."""
+
+    status: Status
+    seconds: float = 0.0
+    cause: str = ""
+    record: RunRecord | None = None
+
+
+class _Execution:
+    def __init__(
+        self, project: Project, settings: Settings, store: dg.DagsterInstance, steps: Sequence[Step], on_event: OnEvent
+    ) -> None:
+        self._project, self._settings, self._store, self._on_event = project, settings, store, on_event
+        self._steps = {step.asset: step for step in steps}
+        self._waiting = {step.asset: max(1, len(month_ranges(step.partitions))) for step in steps}
+        self._ended: dict[TableName, list[_Ended]] = {step.asset: [] for step in steps}
+        self._started: dict[TableName, float] = {}
+        self._cancelled = False
+        pointer = CustomPointer(__name__, "load_repository", (str(project.path), str(settings.root)))
+        self._job = ReconstructableJob(ReconstructableRepository(pointer), _JOB)
+
+    def run(self, group: Group) -> None:
+        """Executes one run, without what stands on a step that did not succeed."""
+        pieces = []
+        for piece in group.pieces:
+            blocker = self._blocker(piece.asset)
+            if self._cancelled:
+                self._end(piece.asset, _Ended("cancelled", cause="Cancelled before it began"))
+            elif blocker:
+                self._end(piece.asset, _Ended("skipped", cause=f"{blocker.slashed} did not succeed"))
+            else:
+                pieces.append(piece)
+        if not pieces:
+            return
+        by_step = {describe.op_name(piece.asset): piece for piece in pieces}
+        run = self._create(pieces, group.months)
+        for event in execute_run_iterator(self._job, run, self._store):
+            self._follow(event, by_step, run)
+        for piece in by_step.values():
+            self._not_reached(piece)
+
+    def outcomes(self) -> list[StepOutcome]:
+        return [self._outcome(step) for step in self._steps.values()]
+
+    def _create(self, pieces: list[Piece], months: tuple[str, ...]) -> dg.DagsterRun:
+        keys = frozenset(key for piece in pieces for key in describe.keys_of(self._project, piece.asset))
+        return self._store.create_run_for_job(
+            self._job.get_subset(asset_selection=keys).get_definition(),
+            asset_selection=keys,
+            tags={"lakehouse/origin": "command line", **range_tags(months)},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            remote_job_origin=_origin(self._project.path),
+            job_code_origin=self._job.get_python_origin(),
+        )
+
+    def _follow(self, event: dg.DagsterEvent, by_step: dict[str, Piece], run: dg.DagsterRun) -> None:
+        if event.is_engine_event and "received termination signal" in (event.message or ""):
+            # Without this Dagster takes Ctrl-C for a crash.
+            self._cancelled = True
+            self._store.report_run_canceling(run)
+        piece = by_step.get(event.step_key or "")
+        if piece is None:
+            return
+        if event.is_step_start and piece.asset not in self._started:
+            self._started[piece.asset] = time.monotonic()
+            self._on_event(piece.asset, "started", 0.0, None)
+        elif event.is_step_success:
+            del by_step[event.step_key]
+            self._end(piece.asset, self._told(piece, "succeeded", run.run_id))
+        elif event.is_step_failure:
+            del by_step[event.step_key]
+            status = "cancelled" if self._cancelled else "failed"
+            self._end(piece.asset, self._told(piece, status, run.run_id, _message(event)))
+
+    def _told(self, piece: Piece, status: Status, run_id: str, cause: str = "") -> _Ended:
+        found = record.newest_first(self._settings.root, piece.asset)
+        own = next((one for one in found if one.labels.get(RUN_LABEL) == run_id), None)
+        seconds = time.monotonic() - self._started.get(piece.asset, time.monotonic())
+        return _Ended(status, own.seconds if own else seconds, cause, own)
+
+    def _not_reached(self, piece: Piece) -> None:
+        if self._cancelled:
+            self._end(piece.asset, _Ended("cancelled", cause="Cancelled before it ended"))
+            return
+        blocker = self._blocker(piece.asset)
+        status: Status = "skipped" if blocker else "failed"
+        cause = f"{blocker.slashed} did not succeed" if blocker else "Its process ended without a word; see the run in Dagster"
+        self._end(piece.asset, _Ended(status, cause=cause))
+
+    def _blocker(self, asset: TableName) -> TableName | None:
+        """The nearest step above `asset` that did not succeed, failed ones first."""
+        above = [step for step in self._project.ancestors(asset) if step in self._ended]
+        bad = {step: {one.status for one in self._ended[step]} - {"succeeded"} for step in above}
+        ranked = sorted((step for step in above if bad[step]), key=lambda step: ("failed" not in bad[step], step))
+        return ranked[0] if ranked else None
+
+    def _end(self, asset: TableName, ended: _Ended) -> None:
+        self._ended[asset].append(ended)
+        self._waiting[asset] -= 1
+        if not self._waiting[asset]:
+            outcome = self._outcome(self._steps[asset])
+            self._on_event(asset, outcome.status, outcome.seconds, outcome)
+
+    def _outcome(self, step: Step) -> StepOutcome:
+        ended = self._ended[step.asset]
+        worst = max(ended, key=lambda one: ("succeeded", "skipped", "cancelled", "failed").index(one.status))
+        records = [one.record for one in ended if one.record]
+        told = worst.record or (records[-1] if records else None)
+        writes = [write.rows for one in records for write in one.writes if write.table == step.asset.dotted]
+        return StepOutcome(
+            asset=step.asset,
+            partitions=step.partitions,
+            status=worst.status,
+            seconds=sum(one.seconds for one in ended),
+            rows=sum(writes) if writes else None,
+            checks=tuple(check for one in records for check in one.checks),
+            notebook=told.notebook if told else None,
+            cause=worst.cause,
+            record=told,
+        )
+
+
+def _message(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    return error.message.strip() if error else (event.message or "")
+
+
+def _origin(project: Path) -> RemoteJobOrigin:
+    """By which Dagster's page finds the run's job among what workspace.yaml loads."""
+    target = LoadableTargetOrigin(module_name=MODULE, working_directory=str(project))
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, _REPOSITORY), _JOB)
+

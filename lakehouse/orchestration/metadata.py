@@ -1,0 +1,70 @@
+"""What Dagster is told of a run: rows, versions, seconds, the notebook; taken from the run's record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from lakehouse import deltalog, tables
+from lakehouse.names import TableName
+from lakehouse.orchestration.safe_notebook import safe_copy
+from lakehouse.record import ModelVersion, RunRecord
+
+
+def of_run(record: RunRecord) -> dict[str, dg.MetadataValue]:
+    """What all outputs of one run share."""
+    shown: dict[str, dg.MetadataValue] = {
+        "run": dg.MetadataValue.text(record.run_id),
+        "seconds": dg.MetadataValue.float(round(record.seconds, 3)),
+        "seconds by phase": dg.MetadataValue.json({name: round(value, 3) for name, value in record.timings.items()}),
+        "inputs": dg.MetadataValue.json(_jsonable(record.inputs)),
+    }
+    return {**of_notebook(record.notebook), **shown}
+
+
+def of_notebook(notebook: Path | None) -> dict[str, dg.MetadataValue]:
+    """The link to the executed notebook: to a copy that is safe to show."""
+    if notebook is None or not Path(notebook).exists():
+        return {}
+    return {"notebook": dg.MetadataValue.notebook(str(safe_copy(Path(notebook))))}
+
+
+def of_table(root: Path, table: TableName) -> dict[str, dg.MetadataValue]:
+    """A table as it stands now: all its rows, its version, where it lies."""
+    path = tables.lake_path(root, table)
+    version = deltalog.latest(path)
+    if version is None:
+        return {}
+    return {
+        "dagster/row_count": dg.MetadataValue.int(sum(deltalog.current_rows(path).values())),
+        "delta version": dg.MetadataValue.int(version),
+        "path": dg.MetadataValue.path(str(path)),
+    }
+
+
+def of_partitions(root: Path, table: TableName, keys: Iterable[str]) -> dict[str, dict[str, dg.MetadataValue]]:
+    """Rows by partition as they stand now."""
+    rows = deltalog.current_rows(tables.lake_path(root, table))
+    return {key: {"dagster/partition_row_count": dg.MetadataValue.int(rows.get(key, 0))} for key in keys}
+
+
+def of_model(model: ModelVersion) -> dict[str, dg.MetadataValue]:
+    """A registered model's version and what it was measured at."""
+    return {
+        "model version": dg.MetadataValue.int(model.version),
+        **{f"metric {name}": dg.MetadataValue.float(float(value)) for name, value in sorted(model.metrics.items())},
+    }
+
+
+def data_version(root: Path, table: TableName, keys: Iterable[str] | None) -> dg.DataVersion:
+    """The newest commit that changed these partitions (None: the table); another month's write does not show."""
+    found = deltalog.identity(tables.lake_path(root, table), keys)
+    return dg.DataVersion(str(max(found.values(), default="none")))
+
+
+def _jsonable(inputs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Versions only: what was seen in each partition fills the page and stands in the record."""
+    return {table: (facts.get("version") if facts.get("version") is not None else facts.get("seen")) for table, facts in inputs.items()}

@@ -1,0 +1,133 @@
+"""What Dagster watches: new raw files, and failed runs."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from lakehouse import raw
+from lakehouse.names import TableName
+from lakehouse.orchestration import describe
+from lakehouse.orchestration.run_partitions import month_ranges, range_tags
+from lakehouse.orchestration.step import SKIP_UNCHANGED
+from lakehouse.project import Project
+from lakehouse.settings import Settings
+
+_SECONDS = 10.0
+
+
+def raw_files_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
+    """Runs what lies below a raw table for the partitions in which files have landed, by whatever way they came."""
+
+    @dg.sensor(
+        name="new_raw_files",
+        target=dg.AssetSelection.all(),
+        minimum_interval_seconds=60,
+        description="Runs what lies below new raw files, for the months they belong to.",
+    )
+    def new_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        known = json.loads(context.cursor) if context.cursor else None
+        seen = {table.dotted: raw.identity(settings.root, table) for table in project.sources}
+        if known is None:
+            return dg.SensorResult(cursor=json.dumps(seen), skip_reason="First look: what is there already is not new.")
+        requests = list(_requests(project, known, seen))
+        if not requests:
+            return dg.SkipReason("No new raw files.")
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen))
+
+    return new_raw_files
+
+
+def _requests(
+    project: Project, known: dict[str, dict[str, str]], seen: dict[str, dict[str, str]]
+) -> Iterator[dg.RunRequest]:
+    """One run for each stretch of months in which anything is new, one more for tables without partitions."""
+    moved: dict[str, list[TableName]] = {}
+    for name, partitions in seen.items():
+        for partition, identity in partitions.items():
+            if known.get(name, {}).get(partition) != identity:
+                moved.setdefault(partition, []).append(TableName.parse(name))
+    whole = moved.pop(raw.WHOLE, [])
+    if whole:
+        yield _request(project, whole, seen, None)
+    for stretch in month_ranges(moved):
+        tables = sorted({table for key in stretch for table in moved[key]})
+        yield _request(project, tables, seen, stretch)
+
+
+def _request(
+    project: Project, tables: list[TableName], seen: dict[str, dict[str, str]], months: list[str] | None
+) -> dg.RunRequest:
+    below = {asset for table in tables for asset in (table, *project.descendants(table))}
+    chosen = [asset for asset in project.order() if asset in below and _takes(project, asset, months)]
+    outputs = [key for asset in chosen for key in describe.keys_of(project, asset)]
+    news = {table.dotted: [seen[table.dotted].get(key) for key in months or [raw.WHOLE]] for table in tables}
+    return dg.RunRequest(
+        run_key=json.dumps(news, sort_keys=True),
+        asset_selection=outputs,
+        tags={SKIP_UNCHANGED: "true", **(range_tags(months) if months else {})},
+    )
+
+
+def _takes(project: Project, asset: TableName, months: list[str] | None) -> bool:
+    """Whether `asset` can be part of a run over `months`: it has those, or no partitions at all."""
+    space = project.partitions_of(asset)
+    return space is None or (months is not None and set(months) <= set(space.keys()))
+
+
+def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Tells the webhook of the settings of every failed run. On from the start where there is a webhook."""
+    status = dg.DefaultSensorStatus.RUNNING if settings.webhook else dg.DefaultSensorStatus.STOPPED
+
+    @dg.run_failure_sensor(
+        name="tell_of_failures", default_status=status, description="POSTs each failed run to LAKEHOUSE_WEBHOOK as JSON."
+    )
+    def tell_of_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        if settings.webhook is None:
+            return dg.SkipReason("No webhook is set (LAKEHOUSE_WEBHOOK).")
+        context.log.info(post(settings.webhook.get_secret_value(), message(context, settings)))
+        return None
+
+    return tell_of_failures
+
+
+def message(context: dg.RunFailureSensorContext, settings: Settings) -> dict[str, Any]:
+    """What a webhook is told: which steps failed, with their error's first lines and executed notebooks."""
+    run = context.dagster_run
+    failures = []
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        failed = data.user_failure_data
+        notebook = failed.metadata.get("notebook") if failed else None
+        failures.append(
+            {
+                "step": (event.step_key or "").replace("__", "/"),
+                "error": "\n".join((data.error.message if data.error else "").strip().splitlines()[:5]),
+                "notebook": getattr(notebook, "path", None),
+            }
+        )
+    return {
+        "run": run.run_id,
+        "job": run.job_name,
+        "failures": failures,
+        "url": f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
+    }
+
+
+def post(url: str, body: dict[str, Any]) -> str:
+    """Sends `body` as JSON; says how it went, never to where, for the address may hold a secret."""
+    if not url.lower().startswith(("http://", "https://")):
+        return "The webhook is not an http(s) address; nothing was sent."
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+            return f"The webhook was told (status {answer.status})."
+    except urllib.error.HTTPError as error:
+        return f"The webhook answered with status {error.code}."
+    except (OSError, ValueError) as error:
+        return f"The webhook could not be reached ({type(error).__name__})."

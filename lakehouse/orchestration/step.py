@@ -1,0 +1,148 @@
+"""What one step of a Dagster run does: a source's landing or a notebook's run, and telling Dagster of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from lakehouse import raw, record, runner, tables
+from lakehouse.errors import LakehouseError
+from lakehouse.names import TableName
+from lakehouse.notebook import NotebookSpec
+from lakehouse.orchestration import checks, describe, metadata
+from lakehouse.orchestration.failure import failed
+from lakehouse.orchestration.interrupts import one_interrupt
+from lakehouse.plan import plan
+from lakehouse.project import Project
+from lakehouse.record import RunRecord
+from lakehouse.settings import Settings
+
+SKIP_UNCHANGED = "lakehouse/skip_unchanged"
+"""Run tag of schedules and sensors: what is up to date is told again, not run again. By hand everything runs."""
+RUN_LABEL = "dagster run"
+
+Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Runs the assets of one project."""
+
+    project: Project
+    settings: Settings
+
+    def notebook(self, context: dg.AssetExecutionContext, spec: NotebookSpec) -> Results:
+        """Runs the notebook for the run's partitions and yields a result for each table and model it writes."""
+        keys = _partition_keys(context)
+        due = self._due(context, spec.name, keys)
+        if due is None:
+            yield from self._again(context, spec, keys)
+            return
+        values: dict[str, Any] = dict(context.op_execution_context.op_config or {})
+        if due and spec.partition_parameter:
+            values[spec.partition_parameter.name] = due
+        try:
+            with one_interrupt():
+                done = runner.run(spec.name, values, self.settings, origin="dagster", labels={RUN_LABEL: context.run_id})
+        except LakehouseError as error:
+            ended = self._record_of(context.run_id, spec.name)
+            yield from self._checks(spec, ended, complete=False)
+            raise failed(error, _of_failure(ended), context.retry_number) from None
+        yield from self._results(context, spec, keys, done)
+
+    def landing(self, context: dg.AssetExecutionContext, table: TableName) -> Results:
+        """Lands a source's files for the run's partitions; files that are there already change nothing."""
+        keys = _partition_keys(context)
+        due = self._due(context, table, keys)
+        if due is not None:
+            try:
+                with one_interrupt():
+                    for key in due or [None]:
+                        raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+            except LakehouseError as error:
+                raise failed(error, {}, context.retry_number) from None
+        files = raw.files(self.settings.root, table, keys or None)
+        for key in keys:
+            own = [file for file in files if file.partition == key]
+            context.add_asset_metadata({"files": len(own), "bytes": sum(file.size for file in own)}, partition_key=key)
+        shown = {"skipped": True} if due is None else {}
+        yield dg.MaterializeResult(
+            asset_key=describe.key(table),
+            metadata={"files": len(files), "bytes": sum(file.size for file in files), **shown},
+            data_version=dg.DataVersion(_identity([file.sha256 for file in files])),
+        )
+
+    def _due(self, context: dg.AssetExecutionContext, asset: TableName, keys: list[str]) -> list[str] | None:
+        """Which of the run's partitions to run (none where the asset has none); None when all is up to date."""
+        if context.run.tags.get(SKIP_UNCHANGED) != "true":
+            return keys
+        steps = plan(self.project, self.settings, [asset], keys or None)
+        return list(steps[0].partitions) if steps else None
+
+    def _again(self, context: dg.AssetExecutionContext, spec: NotebookSpec, keys: Sequence[str]) -> Results:
+        """The last result once more: same data version, same checks."""
+        last = record.latest(self.settings.root, spec.name, "succeeded")
+        yield from self._results(context, spec, keys, last, skipped=True)
+
+    def _results(
+        self,
+        context: dg.AssetExecutionContext,
+        spec: NotebookSpec,
+        keys: Sequence[str],
+        done: RunRecord | None,
+        *,
+        skipped: bool = False,
+    ) -> Results:
+        root = self.settings.root
+        shared = {**(metadata.of_run(done) if done else {}), **({"skipped": dg.MetadataValue.bool(True)} if skipped else {})}
+        models = {model.name: model for model in done.models} if done else {}
+        for output in spec.outputs:
+            key = describe.key(output)
+            if output.layer == "models":
+                model = models.get(output.dotted)
+                yield dg.MaterializeResult(
+                    asset_key=key,
+                    metadata={**shared, **(metadata.of_model(model) if model else {})},
+                    data_version=dg.DataVersion(str(model.version if model else "none")),
+                )
+                continue
+            own = keys if self.project.partitions_of(output) else ()
+            for partition, shown in metadata.of_partitions(root, output, own).items():
+                context.add_asset_metadata(shown, asset_key=key, partition_key=partition)
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={**shared, **metadata.of_table(root, output)},
+                data_version=metadata.data_version(root, output, own or None),
+            )
+        yield from self._checks(spec, done, complete=True)
+
+    def _checks(self, spec: NotebookSpec, done: RunRecord | None, *, complete: bool) -> Iterator[dg.AssetCheckResult]:
+        for output in spec.outputs:
+            contract = self.project.contracts.get(output)
+            if contract is not None:
+                yield from checks.results(output, contract, done.checks if done else [], complete=complete)
+
+    def _record_of(self, dagster_run: str, asset: TableName) -> RunRecord | None:
+        """What the attempt that just failed left: the newest record of this very Dagster run."""
+        found = record.newest_first(self.settings.root, asset)
+        return next((one for one in found if one.labels.get(RUN_LABEL) == dagster_run), None)
+
+
+def _partition_keys(context: dg.AssetExecutionContext) -> list[str]:
+    partitioned = context.assets_def.partitions_def is not None
+    return list(context.partition_keys) if partitioned else []
+
+
+def _of_failure(ended: RunRecord | None) -> dict[str, dg.MetadataValue]:
+    if ended is None:
+        return {}
+    return {**metadata.of_notebook(ended.notebook), "run": dg.MetadataValue.text(ended.run_id)}
+
+
+def _identity(digests: list[str]) -> str:
+    import hashlib
+
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:16]
