@@ -35,9 +35,7 @@ def _changes(events: DataFrame, key: str, start: Column, end: Column, values: Ma
     return events.where(F.col(key).isNotNull()).select(key, F.inline(F.array(added, taken)))
 
 
-def known(
-    questions: DataFrame, changes: DataFrame, key: str, *, sums: Sequence[str] = (), latest: Sequence[str] = ()
-) -> DataFrame:
+def known(questions: DataFrame, changes: DataFrame, key: str, *, sums: Sequence[str] = (), latest: Sequence[str] = ()) -> DataFrame:
     """`questions` with, for each, the sum of `sums` and the last non-null of `latest` over the changes of its `key`
     with `at` not after `asked_at`. Sums are 0 where nothing is known, latest values null."""
     asked = questions.withColumns({"at": F.col("asked_at"), "is_question": F.lit(True)})

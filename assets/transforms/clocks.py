@@ -17,16 +17,14 @@ UNLISTED_ZONES = {
 
 
 def at_clock(day: Column, clock: Column, zone: Column) -> Column:
-    """The moment at which clocks in `zone` show `clock` (hour × 100 + minute; 2400 is the end of `day`) on `day`.
+    """The moment at which clocks in `zone` show `clock` (hour times 100 + minute; 2400 is the end of `day`) on `day`.
 
     Where clocks are put back an hour occurs twice: the first is meant. Where they are put forward an hour is missing:
     a time within it counts as one hour later. Both are what `java.time` does.
     """
     date = F.when(clock == 2400, F.date_add(day, 1)).otherwise(day)
     hour = F.floor(clock / 100) % 24
-    return F.make_timestamp(
-        F.year(date), F.month(date), F.day(date), hour.cast("int"), (clock % 100).cast("int"), F.lit(0), zone
-    )
+    return F.make_timestamp(F.year(date), F.month(date), F.day(date), hour.cast("int"), (clock % 100).cast("int"), F.lit(0), zone)
 
 
 def first_after(moment: Column, day: Column, clock: Column, zone: Column) -> Column:

@@ -46,9 +46,7 @@ def _flight_id() -> Column:
 def _status() -> Column:
     """A flight that left but has no delay on arrival was diverted: it landed elsewhere, or here by a detour."""
     return (
-        F.when(F.col("departure_delay").isNull(), "cancelled")
-        .when(F.col("arrival_delay").isNull(), "diverted")
-        .otherwise("landed")
+        F.when(F.col("departure_delay").isNull(), "cancelled").when(F.col("arrival_delay").isNull(), "diverted").otherwise("landed")
     )
 
 

@@ -1,0 +1,81 @@
+"""The model of late arrivals: what goes in, how past and future are told apart, what it is measured by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+CATEGORIES = ["carrier", "origin", "destination"]
+NUMBERS = [
+    "departure_minute", "weekday", "distance", "scheduled_minutes", "plane_age", "plane_seats",
+    "temperature", "humidity", "wind_speed", "wind_gust", "precipitation", "pressure", "visibility",
+    "origin_departures", "origin_delay", "origin_overdue", "carrier_departures", "carrier_delay",
+    "destination_arrivals", "destination_delay", "plane_last_delay", "plane_hours_since",
+]  # fmt: skip
+INPUTS = CATEGORIES + NUMBERS
+
+
+def inputs(features: pd.DataFrame) -> pd.DataFrame:
+    """The model's columns in their order: categories as text, numbers as float64 with NaN for what is not known."""
+    return features[INPUTS].astype(dict.fromkeys(NUMBERS, "float64"))
+
+
+def split(features: pd.DataFrame, train_until: str, test_month: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows to train on and those to evaluate on, of flights whose outcome is known, each sorted by `flight_id`.
+
+    The training rows lie in the months up to `train_until`, and their outcome was known before the first question of
+    `test_month` was asked: a flight still in the air then is left out.
+    """
+    answered = features[features["is_late"].notna()].sort_values("flight_id", ignore_index=True)
+    test = answered[answered["month"] == test_month]
+    if test.empty:
+        raise ValueError(f"There is no flight with a known outcome in {test_month} to evaluate on")
+    past = (answered["month"] <= train_until) & (answered["label_known_at"] < test["asked_at"].min())
+    return answered[past], test
+
+
+def boosted_trees(rounds: int, learning_rate: float, random_state: int) -> Pipeline:
+    """Gradient-boosted trees; a category not seen in training counts as missing, missing values are the trees' own."""
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    trees = HistGradientBoostingClassifier(
+        max_iter=rounds,
+        learning_rate=learning_rate,
+        categorical_features=list(range(len(CATEGORIES))),
+        random_state=random_state,
+    )
+    return Pipeline(
+        [("columns", ColumnTransformer([("codes", codes, CATEGORIES), ("numbers", "passthrough", NUMBERS)])), ("trees", trees)]
+    )
+
+
+def linear() -> Pipeline:
+    """Logistic regression, the simple baseline: categories one-hot, numbers scaled, missing ones set to the mean."""
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    columns = ColumnTransformer([("codes", OneHotEncoder(handle_unknown="ignore"), CATEGORIES), ("numbers", numbers, NUMBERS)])
+    return Pipeline([("columns", columns), ("regression", LogisticRegression(max_iter=200))])
+
+
+def measures(outcome: pd.Series, score: np.ndarray) -> dict[str, float]:
+    """AUC (higher is better), log loss and Brier score (lower is better) of `score`, probabilities of `outcome`."""
+    return {
+        "auc": float(roc_auc_score(outcome, score)),
+        "log_loss": float(log_loss(outcome, score)),
+        "brier": float(brier_score_loss(outcome, score)),
+    }
+
+
+def reliability(outcome: pd.Series, score: np.ndarray, bins: int = 10) -> pd.DataFrame:
+    """By equally large groups of rising score: `flights`, the mean `predicted` and the `observed` share."""
+    frame = pd.DataFrame({"outcome": np.asarray(outcome, dtype=float), "score": score})
+    group = pd.qcut(frame["score"].rank(method="first"), bins, labels=False)
+    grouped = frame.groupby(group)
+    return pd.DataFrame(
+        {"flights": grouped.size(), "predicted": grouped["score"].mean(), "observed": grouped["outcome"].mean()}
+    ).reset_index(drop=True)
