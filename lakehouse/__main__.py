@@ -1,4 +1,4 @@
-"""`python3 -m lakehouse …` on any machine: make the project's environment if need be, go on inside it.
+"""`python3 -m lakehouse ...` on any machine: make the project's environment if need be, go on inside it.
 
 Readable by an old Python 3, like `__init__.py`, so that such a Python gets a sentence and not a SyntaxError.
 """
@@ -13,22 +13,18 @@ def wrong_python(version, executable):
     """What to tell a Python that is too old or too new, or None."""
     if OLDEST <= tuple(version[:2]) <= NEWEST:
         return None
-    import shutil
-
     names = ["python3.{}".format(minor) for minor in range(OLDEST[1], NEWEST[1] + 1)]
-    found = [name for name in names if shutil.which(name)]
-    wanted = "or newer" if tuple(version[:2]) < OLDEST else "to {}.{}".format(*NEWEST)
-    lines = ["lakehouse needs Python {}.{} {},".format(OLDEST[0], OLDEST[1], wanted)]
-    lines[0] += " this is {}.{}.{} ({});".format(version[0], version[1], version[2], executable)
-    if found:
-        lines[0] += " run it with {0}: {0} -m lakehouse".format(found[0])
-    else:
-        lines[0] += " run it with {}, which is not on the PATH: install it first".format(names[0])
-    return "\n".join(lines)
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    found = [name for name in names if any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)]
+    newest = "or newer" if tuple(version[:2]) < OLDEST else "to {}.{}".format(*NEWEST)
+    way = "{0}: {0} -m lakehouse".format(found[0]) if found else names[0] + ", which has to be installed first"
+    return "lakehouse needs Python {}.{} {}, this is {}.{}.{} ({}); run it with {}".format(
+        OLDEST[0], OLDEST[1], newest, version[0], version[1], version[2], executable, way
+    )
 
 
 def main():
-    """The exit code of `python3 -m lakehouse …`, run with any Python: inside the project's own environment."""
+    """The exit code of `python3 -m lakehouse ...`, run with any Python: inside the project's own environment."""
     message = wrong_python(sys.version_info, sys.executable)
     if message:
         sys.stderr.write(message + "\n")
@@ -47,10 +43,11 @@ def main():
 
 
 def script():
-    """The exit code of `lakehouse …`: in the project's environment the same; in another one, what is installed there."""
-    from lakehouse import bootstrap
+    """The exit code of `lakehouse ...`: in the project's environment the same; in another one, what is installed there."""
+    from lakehouse.bootstrap import PROJECT
+    from lakehouse.environment import Environment
 
-    return main() if bootstrap.Environment(bootstrap.PROJECT).is_this_process() else command()
+    return main() if Environment(PROJECT).is_this_process() else command()
 
 
 def command():

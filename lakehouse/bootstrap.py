@@ -1,104 +1,34 @@
-"""The project's own environment: `.venv` beside this package, made from two hashed lock files.
+"""Set-up: makes the project's own environment from two hashed lock files, and goes on inside it.
 
 The first file brings the build tools and uv, with pip; the second everything else, with uv and without build
-isolation, so that nothing unpinned is ever fetched. A stamp is written last: an environment without it is half made
-and is made anew; one whose stamp differs from the lock files is brought up to date; one that was moved or whose
-Python has gone is made anew. Only the standard library can be used here.
+isolation, so that nothing unpinned is ever fetched. The stamp is written last, so an environment that was left half
+made, or that no longer fits, is seen by the next command. Only the standard library can be used here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import importlib
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from lakehouse import indexes
+from lakehouse.environment import BUILD_LOCK, LOCK, Environment
 from lakehouse.errors import LakehouseError, SetupError
 
 PROJECT = Path(__file__).resolve().parent.parent
-BUILD_LOCK, LOCK = ".requirements-build.txt", "requirements.txt"
-INPUTS = (BUILD_LOCK, LOCK, "pyproject.toml")
 # Imported once at the end: it proves that they can be, and leaves their bytecode also where PYTHONDONTWRITEBYTECODE
 # would have every process compile them anew (compiling all 15,000 files takes longer than installing them).
-IMPORTED = (
-    "dagster",
-    "dagster_webserver.cli",
-    "dagster._daemon.cli",
-    "papermill.execute",
-    "jupyterlab.labapp",
-    "typer",
-)
-
-
-@dataclass(frozen=True)
-class Environment:
-    """The environment of the project at `project`."""
-
-    project: Path
-
-    @property
-    def folder(self) -> Path:
-        return self.project / ".venv"
-
-    @property
-    def python(self) -> Path:
-        return self.folder / "bin" / "python"
-
-    @property
-    def state(self) -> Path:
-        """What set-up knows: {"stamp": … or null, "seconds": {step: seconds}}. It also marks the folder as ours."""
-        return self.folder / ".lakehouse-setup.json"
-
-    @property
-    def log(self) -> Path:
-        return self.project / ".lakehouse-setup" / "log.txt"
-
-    @property
-    def lock(self) -> Path:
-        return self.project / ".lakehouse-setup" / "lock"
-
-    def stamp(self) -> dict[str, str]:
-        """What the environment depends on: the content of `INPUTS`, its Python, the project's path."""
-        made_from = {name: hashlib.sha256((self.project / name).read_bytes()).hexdigest() for name in INPUTS}
-        return {**made_from, "python": os.path.realpath(self.python), "project": str(self.project)}
-
-    def finding(self) -> str:
-        """How the environment stands: "ready", "missing", "half made", "moved", "outdated" or "foreign"."""
-        if not self.folder.exists() or not any(self.folder.iterdir()):
-            return "missing"
-        try:
-            stamp = json.loads(self.state.read_text(encoding="utf-8"))["stamp"]
-        except FileNotFoundError:
-            return "foreign"
-        except (ValueError, KeyError, TypeError):
-            return "half made"
-        if not stamp or not self.python.exists() or not (self.folder / "pyvenv.cfg").exists():
-            return "half made"
-        now = self.stamp()
-        if any(stamp.get(name) != now[name] for name in ("python", "project")):
-            return "moved"
-        return "ready" if stamp == now else "outdated"
-
-    def is_this_process(self) -> bool:
-        return self.folder.exists() and os.path.samefile(sys.prefix, self.folder)
-
-    def record(self, stamp: dict[str, str] | None, seconds: Mapping[str, float]) -> None:
-        text = json.dumps({"stamp": stamp, "seconds": dict(seconds)}, indent=2)
-        draft = self.state.with_suffix(".new")
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(self.state)
+IMPORTED = ("dagster", "dagster_webserver.cli", "dagster._daemon.cli", "papermill.execute", "jupyterlab.labapp")
 
 
 def enter(arguments: Sequence[str], project: Path = PROJECT) -> None:
@@ -147,7 +77,7 @@ def alone(lock: Path) -> Iterator[int]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another command is setting the environment up: waiting for it")
+            say("lakehouse: another command is setting the environment up: waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
         yield held.fileno()
 
@@ -159,7 +89,7 @@ def say(line: str, end: str = "\n") -> None:
 
 @dataclass
 class Setup:
-    """One set-up of `environment`, step by step, under the lock `held`; `seconds` is what each took."""
+    """One set-up of `environment`, step by step, under the lock `held`; `seconds` is what each step took."""
 
     environment: Environment
     held: int
@@ -168,29 +98,42 @@ class Setup:
     uv_options: list[str] = field(default_factory=list)
 
     def run(self, finding: str) -> None:
-        environment = self.environment
-        started = time.monotonic()
-        if finding == "foreign":
-            raise SetupError(
-                f"{environment.folder} exists, but set-up has not made it",
-                "Move it away or delete it; then run the command again.",
-            )
-        environment.log.write_text("", encoding="utf-8")
-        self._network()
+        """Mend what was found. Raises SetupError, OSError."""
+        folder, started = self.environment.folder, time.monotonic()
+        self.environment.log.write_text("", encoding="utf-8")
+        self._say_why(finding)
+        self._read_configuration()
+        if finding in ("outdated", "project changed"):
+            self.environment.record(None, {})
+        else:
+            self._create()
         try:
-            if finding == "outdated":
-                say(f"lakehouse: bringing the environment in {environment.folder} up to date")
+            if finding == "project changed":
+                self._install_project()
             else:
-                self._create(finding)
-            environment.record(None, self.seconds)
-            self._install()
+                self._install_packages()
+                self._install_project()
+                self._finish()
         finally:
-            shutil.rmtree(environment.folder / "uv-cache", ignore_errors=True)
+            shutil.rmtree(folder / "uv-cache", ignore_errors=True)
         self.seconds["in all"] = round(time.monotonic() - started, 1)
-        environment.record(environment.stamp(), self.seconds)
+        self.environment.record(self.environment.stamp(), self.seconds)
         say(f"  {'ready':<34}{self.seconds['in all']:6.1f} s in all")
 
-    def _network(self) -> None:
+    def _say_why(self, finding: str) -> None:
+        folder = self.environment.folder
+        if finding == "foreign":
+            raise SetupError(
+                f"{folder} exists, but set-up has not made it", "Move it away or delete it; then run the command again."
+            )
+        words = {
+            "missing": f"making an environment in {folder} (once)",
+            "outdated": f"bringing the environment in {folder} up to date with the lock files",
+            "project changed": f"bringing the environment in {folder} up to date with pyproject.toml",
+        }
+        say(f"lakehouse: {words.get(finding, f'making the environment in {folder} anew (it is {finding})')}")
+
+    def _read_configuration(self) -> None:
         settings = indexes.pip_settings(_base_python(), os.environ)
         clean = indexes.for_tools(os.environ)
         self.variables = clean | indexes.for_pip(settings) | indexes.for_uv(settings, clean)
@@ -198,53 +141,50 @@ class Setup:
         if "UV_CACHE_DIR" not in clean and not _home_cache_is_writable():
             self.variables["UV_CACHE_DIR"] = str(self.environment.folder / "uv-cache")
 
-    def _create(self, finding: str) -> None:
-        folder = self.environment.folder
-        why = "once; the next command starts at once" if finding == "missing" else f"the one there is {finding}"
-        say(f"lakehouse: making an environment in {folder} ({why})")
+    def _create(self) -> None:
         for module in ("venv", "ensurepip"):
             if importlib.util.find_spec(module) is None:
                 raise SetupError(
                     f"{_base_python()} cannot make environments: its module {module} is missing",
-                    "Debian and Ubuntu have it in the package python3-venv (or python3.11-venv): "
-                    "`apt install python3-venv`. Then run the command again.",
+                    "Debian and Ubuntu have it in the package python3-venv: `apt install python3-venv` "
+                    "(or python3.11-venv). Then run the command again.",
                 )
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(exist_ok=True)
+        shutil.rmtree(self.environment.folder, ignore_errors=True)
+        self.environment.folder.mkdir(exist_ok=True)
         self.environment.record(None, {})  # from here on the folder is known as ours
-        self._step("environment", [_base_python(), "-m", "venv", str(folder)])
+        self._step("environment", [_base_python(), "-m", "venv", str(self.environment.folder)])
 
-    def _install(self) -> None:
-        project, python = self.environment.project, str(self.environment.python)
-        pip = ["--no-deps", "--no-compile", "--only-binary", ":all:"]
-        hashed = ["--require-hashes", "-r", str(project / BUILD_LOCK)]
-        self._step("build tools", [python, "-m", "pip", "install", *pip, *hashed])
-        if self._uv_runs():
-            self._install_with_uv()
-        else:
+    def _install_packages(self) -> None:
+        locks = [str(self.environment.project / name) for name in (LOCK, BUILD_LOCK)]
+        pip = [str(self.environment.python), "-m", "pip", "install", "--no-deps", "--require-hashes"]
+        self._step("build tools", [*pip, "--no-compile", "--only-binary", ":all:", "-r", locks[1]])
+        if not self._uv_runs():
             say("  uv does not run on this machine: going on with pip, which takes some minutes longer")
-            pip = [python, "-m", "pip", "install", "--no-build-isolation", "--no-deps"]
-            self._step("packages", [*pip, "--require-hashes", "-r", str(project / LOCK)])
-            self._step("project", [*pip, "-e", str(project)])
-        last = "import sys; from lakehouse import bootstrap; sys.exit(bootstrap.finish())"
-        self._step("Delta's jars, kernel, bytecode", [python, "-c", last])
-
-    def _install_with_uv(self) -> None:
-        project, folder = self.environment.project, self.environment.folder
+            self._step("packages", [*pip, "--no-build-isolation", "-r", locks[0]])
+            return
         # pyspark comes as source only; not compressing the wheel that is made of it saves most of its 40 seconds.
-        quick = folder / "quick-wheels.cfg"
+        quick = self.environment.folder / "quick-wheels.cfg"
         quick.write_text("[bdist_wheel]\ncompression = stored\n", encoding="utf-8")
         self.variables["DIST_EXTRA_CONFIG"] = str(quick)
-        uv = [str(folder / "bin" / "uv"), "pip"]
-        into = ["--python", str(self.environment.python), "--no-build-isolation", *self.uv_options]
-        locks = [str(project / LOCK), str(project / BUILD_LOCK)]
-        self._step("packages", [*uv, "sync", *into, "--require-hashes", *locks])
-        self._step("project", [*uv, "install", *into, "--no-deps", "-e", str(project)])
+        self._step("packages", [*self._uv("sync"), "--require-hashes", *locks])
+
+    def _install_project(self) -> None:
+        pip = [str(self.environment.python), "-m", "pip", "install", "--no-build-isolation"]
+        tool = self._uv("install") if self._uv_runs() else pip
+        self._step("project", [*tool, "--no-deps", "-e", str(self.environment.project)])
+
+    def _finish(self) -> None:
+        last = "import sys; from lakehouse import bootstrap; sys.exit(bootstrap.finish())"
+        self._step("Delta's jars, kernel, bytecode", [str(self.environment.python), "-c", last])
+
+    def _uv(self, verb: str) -> list[str]:
+        into = ["--python", str(self.environment.python), "--no-build-isolation"]
+        return [str(self.environment.uv), "pip", verb, *into, *self.uv_options]
 
     def _uv_runs(self) -> bool:
         try:
-            uv = [str(self.environment.folder / "bin" / "uv"), "--version"]
-            return subprocess.run(uv, env=self.variables, capture_output=True).returncode == 0
+            asked = [str(self.environment.uv), "--version"]
+            return subprocess.run(asked, env=self.variables, capture_output=True).returncode == 0
         except OSError:
             return False
 
@@ -259,7 +199,7 @@ class Setup:
             log.seek(start_of_output)
             lines = [line.strip() for line in log if line.strip()]
         self.seconds[name] = round(time.monotonic() - started, 1)
-        say(self._line(name, started, ".1f") + (" failed" if code != 0 else ""))
+        say(_progress(name, started, ".1f") + (" failed" if code != 0 else ""))
         if code != 0:
             raise SetupError(
                 f'set-up failed at the step "{name}": {lines[-1] if lines else f"exit code {code}"}',
@@ -282,15 +222,10 @@ class Setup:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         return process.wait(timeout=1)
                     if sys.stderr.isatty():
-                        say(self._line(name, started, ".0f"), end="")
+                        say(_progress(name, started, ".0f"), end="")
             except BaseException:
                 process.kill()
                 raise
-
-    @staticmethod
-    def _line(name: str, started: float, precision: str) -> str:
-        start = "\r" if sys.stderr.isatty() else ""
-        return f"{start}  {name:<34}{time.monotonic() - started:6{precision}} s"
 
 
 def finish() -> str | None:
@@ -305,14 +240,22 @@ def finish() -> str | None:
     kernel = [sys.executable, "-c", "from lakehouse.kernels import preload; preload.load()"]
     with subprocess.Popen(kernel, env=os.environ | preload.environment()) as loading:  # beside what follows
         try:
+            started = time.monotonic()
             jars.ensure(settings.load())
+            print(f"Delta's jars: {time.monotonic() - started:.1f} s", flush=True)
             for module in IMPORTED:
                 importlib.import_module(module)
+            print(f"Delta's jars and imports: {time.monotonic() - started:.1f} s", flush=True)
         except LakehouseError as error:
             return f"{error.what}. {error.hint}"
         except ImportError as error:
             return f"{module} cannot be imported: {error}"
     return "a kernel's libraries cannot be imported" if loading.returncode != 0 else None
+
+
+def _progress(name: str, started: float, precision: str) -> str:
+    start = "\r" if sys.stderr.isatty() else ""
+    return f"{start}  {name:<34}{time.monotonic() - started:6{precision}} s"
 
 
 def _base_python() -> str:
