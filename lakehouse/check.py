@@ -18,8 +18,11 @@ from lakehouse.project import Project
 __all__ = ["Finding", "check"]
 
 
-def check(path: Path) -> list[Finding]:
-    """All that is wrong in the project at `path`, sorted by file, cell and line; empty is good."""
+def check(path: Path, *, form: bool = True) -> list[Finding]:
+    """All that is wrong in the project at `path`, sorted by file, cell and line; empty is good.
+
+    Without `form` only what makes the graph unsound, not how a notebook looks.
+    """
     project = Project.load(path)
     found = set(project.problems)
     try:
@@ -29,7 +32,8 @@ def check(path: Path) -> list[Finding]:
         project.sources = {}  # so that the rest can be checked
     for spec in (*project.notebooks.values(), *project.explore.values()):
         found.update(spec.problems)
-        found.update(style.check(spec, path))
+        if form:
+            found.update(style.check(spec, path))
         found.update(_reads(project, spec))
     for spec in project.notebooks.values():
         found.update(_writes(project, spec))

@@ -48,12 +48,12 @@ def audit(frame: DataFrame, contract: Contract, partitions: list[str]) -> list[C
 def _expectation(check: Check, contract: Contract, partitions: list[str]) -> Any:
     kwargs = dict(check.kwargs)
     if check.name == PARTITIONS:
-        kwargs["value_set"] = partitions
+        kwargs = {"column": check.column, "value_set": partitions}
     try:
         return ExpectationConfiguration(type=check.type, kwargs=kwargs, meta={"check": check.name}).to_domain_obj()
     except Exception as error:  # pydantic v1 or v2 errors, or Great Expectations' own, by version
         raise ContractError(
-            f"{contract.table}: expectation {check.type} cannot be used: {_first_line(error)}",
+            f"{contract.table}: expectation {check.type} cannot be used: {_in_a_line(error)}",
             f"Correct its name or kwargs in assets/contracts/{contract.table.slashed}.yaml.",
         ) from None
 
@@ -100,6 +100,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else str(value)
     return value
+
+
+def _in_a_line(error: object) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines()[:4] if line.strip())
 
 
 def _first_line(error: object) -> str:

@@ -41,6 +41,15 @@ def identity(project: Project, root: Path, table: TableName, coverage: Coverage,
     return dict(deltalog.identity(tables.lake_path(root, table), keys))
 
 
+def missing(project: Project, root: Path, table: TableName, coverage: Coverage, own: Iterable[str]) -> list[str]:
+    """Partitions that such a run reads one by one and that were never written. "all" and "until" take what is there."""
+    keys = covered(project, table, coverage, own)
+    if keys is None or coverage in ("all", "until"):
+        return []
+    there = identity(project, root, table, coverage, own)
+    return [key for key in keys if key not in there]
+
+
 def identities(project: Project, root: Path, spec: NotebookSpec, own: Iterable[str]) -> dict[TableName, Identity]:
     """The identity of every input of a notebook, merged over its reads."""
     own = list(own)

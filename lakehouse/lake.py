@@ -38,6 +38,8 @@ def open(name: str) -> Lake:
     pinned to the versions they have now. Raises UnknownName, ParameterError, PartitionError or LakeError.
     """
     namespace = sys._getframe(1).f_globals
+    # Without it pyspark's functions (F.col) look for a JVM in this process until a Connect session exists.
+    os.environ.setdefault("SPARK_CONNECT_MODE_ENABLED", "1")
     now = settings.load()
     root = tables.open_root(now.root)
     project = Project.load(now.project)
@@ -67,10 +69,21 @@ class Lake:
         self._publisher = Publisher(self, self._first_result())
 
     def _first_result(self) -> Result:
-        """Pins every declared input and notes what stands in it."""
+        """Pins every declared input and notes what stands in it.
+
+        Raises UnknownName for a table, or a partition of it, that was never written: no rows there is not the same
+        as nobody having looked. In the sandbox that is told at the read.
+        """
         for read in self._spec.reads:
-            if read.table.layer != "raw" and not (self.in_sandbox and not self._exists(read.table)):
-                self._pin(read.table)
+            if read.table.layer == "raw" or self.in_sandbox:
+                continue
+            self._pin(read.table)
+            absent = inputs.missing(self._project, self._root, read.table, read.coverage, self.partitions)
+            if absent:
+                raise UnknownName(
+                    f"{read.table} has not been built for {', '.join(absent)}",
+                    f"To build it: lakehouse run {read.table.slashed} --partition {absent[0]}..{absent[-1]}",
+                )
         seen = inputs.identities(self._project, self._root, self._spec, self.partitions)
         return Result(
             run_id=self.run_id,
@@ -188,9 +201,6 @@ class Lake:
         if table not in self._pins:
             self._pins[table] = self._resolver.pin(table)
         return self._pins[table]
-
-    def _exists(self, table: TableName) -> bool:
-        return table in self._resolver.tables()
 
     def _relation(self, table: TableName, coverage: Coverage, version: int | None) -> str:
         keys = inputs.covered(self._project, table, coverage, self.partitions)

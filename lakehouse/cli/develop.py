@@ -95,7 +95,7 @@ def run_notebook(
         console.print(f"{model.name}: version {model.version}  {metrics}")
     for failed in runner.failed_checks(done.checks):
         console.print(f"warning: {failed.table}: {describe(failed)}", markup=False)
-    console.print(f"{asset.slashed} in {done.seconds:.1f} s: {done.notebook}")
+    console.print(f"{asset.slashed} in {done.seconds:.1f} s: {done.notebook}", soft_wrap=True)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,7 @@ def _refuse_broken(project: Project) -> None:
     from lakehouse.check import check
     from lakehouse.errors import NotebookError
 
-    blocking = [finding for finding in check(project.path) if finding.blocks]
+    blocking = check(project.path, form=False)
     if blocking:
         listed = "\n".join(str(finding) for finding in blocking[:5])
         raise NotebookError(f"The project's graph is not sound:\n{listed}", "`lakehouse check` lists all findings.")
@@ -126,12 +127,13 @@ def _line(asset: Any, event: str, seconds: float, outcome: Any) -> str:
 def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], seconds: float) -> None:
     from rich.table import Table
 
-    table = Table("asset", "rows", "seconds", "checks", "notebook")
+    table = Table("asset", "rows", "seconds", "checks")
+    table.add_column("notebook", overflow="fold")
     for column in table.columns[1:4]:
         column.justify = "right"
     for outcome in outcomes:
         rows = f"{outcome.rows:,}" if outcome.rows is not None else ""
-        notebook = str(outcome.notebook.relative_to(now.root.parent)) if outcome.notebook else ""
+        notebook = os.path.relpath(outcome.notebook) if outcome.notebook else ""
         table.add_row(outcome.asset.slashed, rows, f"{outcome.seconds:.1f}", _checks(outcome), notebook)
     console.print(table)
     for outcome in outcomes:
@@ -141,7 +143,7 @@ def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], second
             console.print(f"[yellow]– {outcome.asset.slashed}[/]: {outcome.cause}")
     done = sum(outcome.status == "succeeded" for outcome in outcomes)
     console.print(f"\n{done} of {len(outcomes)} assets brought up to date in {seconds:.0f} s.")
-    _print_next(console, now)
+    _print_next(console, now, [outcome for outcome in outcomes if outcome.rows])
 
 
 def _checks(outcome: Any) -> str:
@@ -154,17 +156,19 @@ def _checks(outcome: Any) -> str:
     return ", ".join([*parts, *([f"{warned} warned"] if warned else []), *([f"{failed} failed"] if failed else [])])
 
 
-def _print_next(console: Console, now: Settings) -> None:
+def _print_next(console: Console, now: Settings, written: list[Any]) -> None:
     """What to do next, with the command as it can be typed here."""
     from lakehouse.cli import serving
 
     command = serving.command_name(now)
-    console.print(
-        f"""
-What next
-  {command} up        Dagster at http://localhost:{now.dagster_port}, MLflow at http://localhost:{now.mlflow_port}
-  {command} lab       JupyterLab on notebooks/
-  {command} sql "select * from gold.carrier_performance limit 5"
-  {command} --help    everything else"""
-    )
+    example = next((one.asset.dotted for one in written if one.asset.layer == "gold"), written[0].asset.dotted if written else "")
+    lines = [
+        ("up", f"Dagster on http://localhost:{now.dagster_port}, MLflow on http://localhost:{now.mlflow_port}"),
+        ("lab", "JupyterLab on notebooks/"),
+        *([(f'sql "select * from {example}"', "ask any table")] if example else []),
+        ("--help", "everything else"),
+    ]
+    console.print("\nWhat next")
+    for words, meaning in lines:
+        console.print(f"  {command} {words:<44} {meaning}", soft_wrap=True)
     serving.tell_running(console, now)
