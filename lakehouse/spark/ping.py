@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -20,21 +21,30 @@ class Answer(Enum):
     SILENT = auto()  # somebody listens and does not answer
 
 
-def ping(endpoint: str, token: str | None, timeout: float, *, tls: bool = False) -> Answer:
-    """Asks the server at `endpoint` ("host:port"), waiting at most `timeout` seconds."""
-    with open_channel(endpoint, token, tls=tls) as channel:
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens ("host:port") and what it wants to be told."""
+
+    endpoint: str
+    token: str | None = field(default=None, repr=False)
+    tls: bool = False
+
+
+def ping(address: Address, timeout: float) -> Answer:
+    """Asks the server at `address`, waiting at most `timeout` seconds."""
+    with open_channel(address) as channel:
         return ask(channel, timeout)
 
 
-def open_channel(endpoint: str, token: str | None, *, tls: bool = False) -> grpc.Channel:
+def open_channel(address: Address) -> grpc.Channel:
     """A channel as pyspark would open it, but never through a proxy when the server is on this machine."""
-    options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", int(not endpoint.startswith("localhost")))]
-    if token is None and not tls:
-        return grpc.insecure_channel(endpoint, options=options)
-    credentials = grpc.ssl_channel_credentials() if tls else grpc.local_channel_credentials()
-    if token is not None:
-        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
-    return grpc.secure_channel(endpoint, credentials, options=options)
+    options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", int(not address.endpoint.startswith("localhost:")))]
+    if address.token is None and not address.tls:
+        return grpc.insecure_channel(address.endpoint, options=options)
+    credentials = grpc.ssl_channel_credentials() if address.tls else grpc.local_channel_credentials()
+    if address.token is not None:
+        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(address.token))
+    return grpc.secure_channel(address.endpoint, credentials, options=options)
 
 
 def ask(channel: grpc.Channel, timeout: float) -> Answer:

@@ -7,22 +7,25 @@ import secrets
 import shutil
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from lakehouse import services
-from lakehouse.errors import ServiceError, SparkLost
+from lakehouse.errors import ServiceError, SettingsError, SparkLost
 from lakehouse.services import Service
 from lakehouse.settings import Settings
 from lakehouse.spark import jars, java
-from lakehouse.spark.ping import Answer, ping
+from lakehouse.spark.ping import Address, Answer, ping
 
 NAME = "spark"
 MAIN = "org.apache.spark.sql.connect.service.SparkConnectServer"
 START_SECONDS = 60.0
 START_ATTEMPTS = 3
 REMOTE_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
+PATIENCE_SECONDS = 8.0  # a busy server is not a stuck one: others may be working on it
 # What Spark's own launcher opens; the launcher itself asks for a module that the wheel's Java lacks.
 OPENED = (
     "java.base/java.lang", "java.base/java.lang.invoke", "java.base/java.lang.reflect", "java.base/java.io",
@@ -43,6 +46,7 @@ class Server:
     port: int | None
     log: Path | None
     started: bool
+    address: Address
 
 
 def ensure(settings: Settings) -> Server:
@@ -57,24 +61,29 @@ def ensure(settings: Settings) -> Server:
     if found:
         return found
     with services.lock(settings, NAME):
-        found = running(settings)
+        found = running(settings, patience=PATIENCE_SECONDS)
         if found:
             return found
         services.stop(settings, NAME, grace=0.0)
         return _start(settings)
 
 
-def running(settings: Settings) -> Server | None:
-    """The server if it is alive and answers. A remote one is not asked."""
+def running(settings: Settings, patience: float = 0.0) -> Server | None:
+    """The server if it is alive and answers, asked again for `patience` seconds. A remote one is not asked."""
     if settings.spark:
-        return Server(settings.spark, None, None, None, None, started=False)
+        address = _address(settings.spark)
+        return Server(settings.spark, address.token, None, None, None, started=False, address=address)
     service = services.read(settings, NAME)
     token = _read_token(settings)
     if service is None or token is None or service.port is None or not service.alive:
         return None
-    if ping(f"localhost:{service.port}", token, timeout=5.0) is not Answer.YES:
-        return None
-    return _server(service, token, started=False)
+    found = _server(service, token, started=False)
+    deadline = time.monotonic() + patience
+    while ping(found.address, ANSWER_SECONDS) is not Answer.YES:
+        if time.monotonic() > deadline or not service.alive:
+            return None
+        time.sleep(0.2)
+    return found
 
 
 def stop(settings: Settings) -> bool:
@@ -87,21 +96,35 @@ def stop(settings: Settings) -> bool:
 
 def _server(service: Service, token: str, *, started: bool) -> Server:
     url = f"sc://localhost:{service.port}/;token={quote(token)}"
-    return Server(url, token, service.pid, service.port, Path(service.log), started)
+    return Server(url, token, service.pid, service.port, Path(service.log), started, Address(f"localhost:{service.port}", token))
 
 
 def _remote(url: str) -> Server:
-    from pyspark.sql.connect.client import DefaultChannelBuilder
-
-    builder = DefaultChannelBuilder(url)
-    answer = ping(builder.endpoint, builder.token, timeout=REMOTE_SECONDS, tls=builder.secure and builder.host != "localhost")
+    address = _address(url)
+    answer = ping(address, REMOTE_SECONDS)
     if answer is Answer.YES:
-        return Server(url, builder.token, None, None, None, started=False)
+        return Server(url, address.token, None, None, None, started=False, address=address)
+    refused = answer is Answer.REFUSED
     raise SparkLost(
-        f"The Spark server {builder.endpoint} (LAKEHOUSE_SPARK) "
-        + ("refused the token" if answer is Answer.REFUSED else f"cannot be reached: no answer within {REMOTE_SECONDS:.0f} s"),
+        f"The Spark server {address.endpoint} (LAKEHOUSE_SPARK) "
+        + ("refused the token" if refused else f"cannot be reached: no answer within {REMOTE_SECONDS:.0f} s"),
         "Check its address and that it runs, or unset LAKEHOUSE_SPARK to use a server of our own.",
     )
+
+
+def _address(url: str) -> Address:
+    """What pyspark makes of the URL. Raises SettingsError for one it does not understand."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+
+    try:
+        builder = DefaultChannelBuilder(url)
+        # As pyspark does it: a token goes unencrypted only to this machine.
+        return Address(builder.endpoint, builder.token, builder.use_ssl or (builder.secure and builder.host != "localhost"))
+    except (PySparkException, ValueError) as error:
+        raise SettingsError(
+            f"LAKEHOUSE_SPARK = {url.split(';')[0]}: {error}", "An address looks like sc://host:15002 or sc://host:443/;token=…"
+        ) from None
 
 
 def _start(settings: Settings) -> Server:
@@ -121,7 +144,7 @@ def _start(settings: Settings) -> Server:
                 port=port,
                 url=f"sc://localhost:{port}",
                 timeout=START_SECONDS,
-                ready=lambda port=port: ping(f"localhost:{port}", token, timeout=1.0) is Answer.YES,
+                ready=lambda port=port: ping(Address(f"localhost:{port}", token), timeout=1.0) is Answer.YES,
             )
         except ServiceError as error:
             # Between choosing the port and binding it somebody else may have taken it.
