@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -14,11 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse.errors import ServiceError
+import psutil
+
+from lakehouse import services
+from lakehouse.errors import LakeError, ServiceError
 from lakehouse.kernels import preload, rendezvous
-from lakehouse.kernels.channel import Channel
 from lakehouse.settings import Settings
 
+NAME = "kernels"
+MODULE = "lakehouse.kernels.forkserver"
 START_SECONDS = 180
 STOP_SECONDS = 15
 ANSWER_SECONDS = 5
@@ -55,10 +58,13 @@ def ensure(settings: Settings, tell: Callable[[str], None] = lambda words: None)
             return found
         _refuse_known_failure(path, mark)
         tell("lakehouse: importing the libraries for warm kernels, once (10 to 30 s) ...")
-        _start(settings.root, path, mark)
+        log = _log(settings)
+        _start(settings.root, path, mark, log)
         found = _look(path)
     if not found:
-        raise ServiceError("The fork process ended right after its start", f"See {_log(settings.root)}")
+        raise ServiceError("The fork process ended right after its start", f"See {log}")
+    with contextlib.suppress(LakeError):  # a lake that cannot be written to can still be read by a kernel
+        services.record(settings, NAME, found.pid)
     return ForkProcess(**{**vars(found), "started": True})
 
 
@@ -68,40 +74,39 @@ def running(settings: Settings) -> ForkProcess | None:
 
 
 def stop(settings: Settings) -> bool:
-    """Ends the fork process with its kernels and their Spark work; true if there was one."""
-    path = rendezvous.address(settings.root)
-    if sys.platform != "linux" or (channel := rendezvous.connect(path)) is None:
-        return False
-    pid = channel.peer()[0]
-    with contextlib.closing(channel):
-        with contextlib.suppress(OSError):
-            channel.send({"do": "stop"})
-        deadline = time.monotonic() + STOP_SECONDS
-        while (left := deadline - time.monotonic()) > 0 and not _ended(channel, left):
-            pass
-    # Normally gone by now. It is still ours to kill: the socket was open until a moment ago.
-    while _alive(pid):
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
+    """Ends the fork process with its kernels and their Spark work, and replaced ones too; true if there was any."""
+    _failure(rendezvous.address(settings.root)).unlink(missing_ok=True)
+    processes = _fork_processes(settings.root)
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    while alive := [process for process in processes if _alive(process)]:
         time.sleep(0.02)
-    return True
+        for process in alive if time.monotonic() > deadline else []:
+            with contextlib.suppress(psutil.Error):
+                process.kill()  # Linux then kills its kernels
+    with contextlib.suppress(OSError):
+        services.stop(settings, NAME)
+    return bool(processes)
 
 
-def _ended(channel: Channel, timeout: float) -> bool:
-    select.select([channel], [], [], timeout)
+def _fork_processes(root: Path) -> list[psutil.Process]:
+    """All of this lake's, also those that a newer one has replaced and that only wait for their kernels to end."""
+    found = {}
+    for process in psutil.process_iter(["cmdline", "ppid", "uids"]):
+        facts = process.info
+        if (facts["cmdline"] or [])[1:4] == ["-m", MODULE, str(root)] and facts["uids"].real == os.getuid():
+            found[process.pid] = process
+    # A kernel still shows the command line that it was forked from.
+    return [process for process in found.values() if process.info["ppid"] not in found]
+
+
+def _alive(process: psutil.Process) -> bool:
     try:
-        channel.receive()
-    except EOFError:
-        return True
-    return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
         return False
-    return state != "Z"
 
 
 def _look(path: Path) -> ForkProcess | None:
@@ -118,13 +123,12 @@ def _look(path: Path) -> ForkProcess | None:
     return ForkProcess(pid, path, facts["fingerprint"], tuple(facts["kernels"]), facts["seconds"])
 
 
-def _start(root: Path, path: Path, mark: str) -> None:
-    log = _log(root)
+def _start(root: Path, path: Path, mark: str, log: Path) -> None:
     heard, ready = os.pipe()
     try:
         with open(log, "ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "lakehouse.kernels.forkserver", str(root), str(ready)],
+                [sys.executable, "-m", MODULE, str(root), mark, str(ready)],
                 cwd=_PACKAGE,
                 env=preload.environment(),
                 stdin=subprocess.DEVNULL,
@@ -146,13 +150,13 @@ def _start(root: Path, path: Path, mark: str) -> None:
     _failure(path).unlink(missing_ok=True)
 
 
-def _log(root: Path) -> Path:
-    log = root / "services" / "kernels.log"
+def _log(settings: Settings) -> Path:
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        services.folder(settings)
+        log = services.log_path(settings, NAME)
         log.touch()
-    except OSError:
-        return rendezvous.address(root).with_suffix(".log")
+    except (LakeError, OSError):
+        return rendezvous.address(settings.root).with_suffix(".log")
     return log
 
 

@@ -1,8 +1,9 @@
 """The fork process of a lake: imports the heavy libraries once, then forks a kernel for each lease.
 
-    python -m lakehouse.kernels.forkserver <lake root> <descriptor>
+    python -m lakehouse.kernels.forkserver <lake root> <fingerprint> <descriptor>
 
-`control.ensure` starts it and waits at the pipe `descriptor` for "ready" or for the reason why not.
+`control.ensure` starts it and waits at the pipe `descriptor` for "ready" or for the reason why not. A client whose
+fingerprint (`preload.fingerprint`) is another one is told that this process is stale.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from lakehouse.kernels.keeper import Keeper, log
 IDLE_SECONDS = 12 * 3600
 
 
-def main(root: Path, ready: int) -> None:
+def main(root: Path, mark: str, ready: int) -> None:
     """Serves until stopped, replaced by a newer one, idle for long, or the lake is gone."""
     if os.fork():
         os._exit(0)  # nobody's child: whoever started it may live on and not care
     os.setsid()
-    began, mark = time.monotonic(), preload.fingerprint()
+    began = time.monotonic()
     preload.load()
     path = rendezvous.address(root)
     if threads := preload.threads():
@@ -79,4 +80,4 @@ def _inode(path: Path) -> int | None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -116,8 +116,6 @@ class Keeper:
     def _answer(self, channel: Channel, message: dict[str, Any]) -> None:
         if message["do"] == "start":
             self.start(channel, message)
-        elif message["do"] == "stop":
-            self._stopping = True
         else:
             self._tell(channel, {"kernels": sorted(self._kernels), **self.facts})
 

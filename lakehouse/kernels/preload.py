@@ -15,6 +15,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from lakehouse import telemetry
+
 MODULES = (
     "numpy",
     "pandas",
@@ -33,6 +35,11 @@ MODULES = (
     "sqlglot",
     "pydantic",
     "yaml",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.extensions.storemagic",
+    "tornado.platform.asyncio",
+    "tornado.queues",
     "ipykernel.ipkernel",
     "ipykernel.kernelapp",
 )
@@ -46,14 +53,13 @@ _AT_IMPORT = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
-QUIET = {"GX_ANALYTICS_ENABLED": "False", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 _KEPT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"}
 
 
 def environment() -> dict[str, str]:
     """The fork process's own environment: the same whoever happens to start it."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(("LC_", "XDG_"))}
-    return kept | _AT_IMPORT | QUIET
+    return kept | _AT_IMPORT | telemetry.OFF
 
 
 def fingerprint() -> str:
@@ -63,7 +69,7 @@ def fingerprint() -> str:
     """
     digest = hashlib.sha256(f"{sys.prefix} {sys.version}".encode())
     for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(f"{file}".encode() + file.read_bytes())
+        digest.update(str(file).encode() + file.read_bytes())
     for folder in sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.name.endswith(".dist-info"))

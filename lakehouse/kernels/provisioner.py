@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import uuid
 from pathlib import Path
@@ -18,10 +19,10 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
 from lakehouse import settings as settings_module
+from lakehouse import telemetry
 from lakehouse.errors import ServiceError
 from lakehouse.kernels import lease, rendezvous
 from lakehouse.kernels.channel import Request
-from lakehouse.kernels.preload import QUIET
 from lakehouse.settings import Settings
 
 # Set in each kernel beside LAKEHOUSE_SESSION: where both are equal, they were inherited from a kernel around us.
@@ -42,17 +43,13 @@ class WarmProvisioner(LocalProvisioner):
         return self._lease is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        manager = self.parent
-        if sys.platform == "linux" and manager is not None and not Path(manager.connection_file or "-").exists():
-            # Ports are chosen long before the kernel binds them, so parallel starts collide; files do not.
-            manager.transport = "ipc"
-            manager.ip = str(rendezvous.folder() / secrets.token_hex(6))
+        if self.parent is not None and not Path(self.parent.connection_file or "-").exists():
+            _prefer_files(self.parent)
         kwargs = await super().pre_launch(**kwargs)
         cwd = str(kwargs.get("cwd") or os.getcwd())
         self._settings = _settings_for(kwargs["env"], cwd)
         self.target = _target(kwargs["env"])
-        if kwargs["env"].get(_MARK) == kwargs["env"].get("LAKEHOUSE_SESSION"):
-            _disinherit(kwargs["env"])
+        _disinherit(kwargs["env"])
         self.session = kwargs["env"].get("LAKEHOUSE_SESSION") or str(uuid.uuid4())
         kwargs["env"] = self._environment(kwargs["env"])
         return kwargs
@@ -93,7 +90,7 @@ class WarmProvisioner(LocalProvisioner):
         return [*cmd, *history]
 
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
-        return {**QUIET, **env} | {
+        return {**telemetry.OFF, **env} | {
             "LAKEHOUSE_PROJECT": str(self._settings.project),
             "LAKEHOUSE_ROOT": str(self._settings.root),
             "LAKEHOUSE_TARGET": self.target,
@@ -117,13 +114,9 @@ class WarmProvisioner(LocalProvisioner):
             self._lease.signal(signum)
 
     async def kill(self, restart: bool = False) -> None:
-        import signal
-
         await self.send_signal(signal.SIGKILL)
 
     async def terminate(self, restart: bool = False) -> None:
-        import signal
-
         await self.send_signal(signal.SIGTERM)
 
     async def cleanup(self, restart: bool = False) -> None:
@@ -161,6 +154,15 @@ class _Output:
         return number
 
 
+def _prefer_files(manager: Any) -> None:
+    """ZeroMQ over files: ports are chosen long before the kernel binds them, so that parallel starts collide."""
+    try:
+        manager.ip = str(rendezvous.folder() / secrets.token_hex(6))
+    except ServiceError:
+        return  # the launch says what is wrong with the folder
+    manager.transport = "ipc"
+
+
 def _settings_for(env: dict[str, str], cwd: str) -> Settings:
     if env.get("LAKEHOUSE_PROJECT"):
         return settings_module.load(env)
@@ -176,8 +178,9 @@ def _target(env: dict[str, str]) -> str:
 
 def _disinherit(env: dict[str, str]) -> None:
     """A client inside a kernel of ours starts a kernel of its own: the session and the run are not its to share."""
-    for name in ("LAKEHOUSE_SESSION", "LAKEHOUSE_RUN_ID"):
-        env.pop(name, None)
+    if _MARK in env and env[_MARK] == env.get("LAKEHOUSE_SESSION"):
+        for name in ("LAKEHOUSE_SESSION", "LAKEHOUSE_RUN_ID"):
+            env.pop(name, None)
 
 
 def _same_python(program: str) -> bool:
