@@ -69,8 +69,10 @@ def pip_settings(python: str, environ: Mapping[str, str]) -> dict[str, str]:
 
     Empty if that Python has no pip: then there is nothing configured for it either, but for the variables.
     """
+    # `pip config` itself takes "user = true" (meant for installing) as "look into the user's file only".
+    variables = for_python(environ) | {"PIP_USER": "0", "PIP_GLOBAL": "0", "PIP_SITE": "0"}
     command = [python, "-m", "pip", "config", "list"]
-    asked = subprocess.run(command, env=for_python(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    asked = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     settings: dict[str, str] = {}
     # pip's own order: a variable beats a command's section, that beats the global one.
     for scope in ("global", "install", ":env:"):
