@@ -15,10 +15,11 @@ from lakehouse import columntypes
 from lakehouse.errors import ContractError, LakehouseError
 from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
-from lakehouse.partitions import PartitionSpace
+from lakehouse.partitions import PartitionSpace, month
 
 FOLDER = "assets/contracts"
 RULE = "bad-contract"
+_DEEPEST = 20
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 # Arguments of Great Expectations that name columns of the table.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
@@ -42,6 +43,13 @@ def _table(value: object) -> TableName:
     if name.layer in ("raw", "models"):
         raise ValueError("raw files are declared as a Source, models are MLflow's: only tables have a contract")
     return name
+
+
+def _month(text: str) -> month:
+    try:
+        return month(text)
+    except LakehouseError as error:
+        raise ValueError(f"{error.what}. {error.hint}") from None
 
 
 def _column_name(name: str) -> str:
@@ -86,8 +94,8 @@ class _Partitions(_Strict):
     """As written in the file; a PartitionSpace once it is known to be right."""
 
     column: str
-    start: str
-    end: str | None = None
+    start: Annotated[str, AfterValidator(_month)]
+    end: Annotated[str, AfterValidator(_month)] | None = None
 
 
 def _space(value: object) -> PartitionSpace:
@@ -191,6 +199,8 @@ def _read(path: Path) -> tuple[Any, dict[Place, int]]:
 
 def _note_lines(node: Any, at: Place, lines: dict[Place, int]) -> None:
     """Fills `lines`; refuses a key that stands twice, of which YAML would silently drop one."""
+    if len(at) > _DEEPEST:
+        raise ContractError(f"line {lines[at]}: this is nested too deeply", "An alias may not contain itself.")
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
@@ -229,7 +239,7 @@ def _sentence(error: Any) -> tuple[Place, str, str]:
     if kind == "missing":
         return at, f"{key} is missing", f"Add {at[-1]}: … ."
     if kind == "value_error":
-        return at, f"{key} = {error['input']!r}: {error['ctx']['error']}", ""
+        return at, f"{key} = {error['input']!r:.80}: {error['ctx']['error']}", ""
     if kind == "string_pattern_mismatch":
-        return at, f"{key} = {error['input']!r} is not an expectation", "They begin with expect_, see Great Expectations."
-    return at, f"{key} = {error['input']!r}: {said[0].lower()}{said[1:]}", ""
+        return at, f"{key} = {error['input']!r:.80} is not an expectation", "They begin with expect_, see Great Expectations."
+    return at, f"{key} = {error['input']!r:.80}: {said[0].lower()}{said[1:]}", ""

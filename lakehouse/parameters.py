@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -176,7 +177,7 @@ def bind(parameters: tuple[Parameter, ...], values: Mapping[str, object], owner:
                 (f"It has {there}." if there else "It takes none.") + did_you_mean(name, known),
             )
     return {
-        name: parameter.type.coerce(values[name], name) if name in values else parameter.default
+        name: parameter.type.coerce(values[name], name) if name in values else copy(parameter.default)
         for name, parameter in known.items()
     }
 

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lakehouse.contract import examine, load
+from lakehouse.errors import ContractError
+from lakehouse.names import TableName
+from lakehouse.partitions import PartitionSpace, month
+
+FLIGHTS = """\
+table: silver.flights
+description: One row per flight.
+owner: flights@example.com
+freshness: 45d
+key: [flight_id]
+partitions: {column: month, start: 2013-01, end: 2013-12}
+backfill_chunk: 3
+columns:
+  flight_id: {type: string, nullable: false}
+  month:     {type: string, nullable: false, description: Month of departure}
+  dep_delay: {type: double, unit: minutes}
+expectations:
+  - type: expect_column_values_to_be_between
+    kwargs: {column: dep_delay, min_value: -120, max_value: 2000}
+    severity: warn
+    reason: Longer ones were typing errors.
+"""
+
+
+def write(folder: Path, text: str, name: str = "silver/flights") -> Path:
+    path = folder / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_contract_says_all_a_reader_wants_to_know(tmp_path: Path) -> None:
+    contract = load(write(tmp_path, FLIGHTS))
+    assert contract.table == TableName("silver", "flights")
+    assert contract.key == ("flight_id",)
+    assert contract.partitions == PartitionSpace("month", month("2013-01"), month("2013-12"))
+    assert contract.freshness == timedelta(days=45)
+    assert contract.backfill_chunk == 3
+    assert contract.columns["dep_delay"].unit == "minutes"
+    assert contract.columns["dep_delay"].nullable
+    assert contract.expectations[0].columns == ("dep_delay",)
+    assert contract.expectations[0].severity == "warn"
+
+
+def test_the_shortest_contract(tmp_path: Path) -> None:
+    text = "table: gold.a\ndescription: d\nowner: o\ncolumns: {x: {type: int}}\n"
+    contract = load(write(tmp_path, text, "gold/a"))
+    assert (contract.key, contract.partitions, contract.freshness, contract.expectations) == ((), None, None, ())
+
+
+MISTAKES = [
+    pytest.param("unit:", "unti:", 11, "unknown key 'columns.dep_delay.unti'. Did you mean unit?", id="unknown key in a column"),
+    pytest.param("owner:", "ower:", 3, "unknown key 'ower'. Did you mean owner?", id="unknown key at the top"),
+    pytest.param("owner:", "ower:", 1, "owner is missing", id="missing key"),
+    pytest.param("start:", "begin:", 6, "unknown key 'partitions.begin'", id="unknown key of the partitions"),
+    pytest.param("    reason:", "    cause:", 16, "unknown key 'expectations.0.cause'", id="unknown key of an expectation"),
+    pytest.param("2013-01", "2013-1", 6, "partitions.start = '2013-1': '2013-1' is not a month", id="bad month"),
+    pytest.param("end: 2013-12", "end: 2012-12", 6, "end (2012-12) before they start", id="backwards"),
+    pytest.param("column: month", "column: months", 6, "'months' is not one of the columns. Did you mean month?", id="partitions"),
+    pytest.param("[flight_id]", "[flight]", 5, "'flight' is not one of the columns. Did you mean flight_id?", id="key"),
+    pytest.param("column: dep_delay", "column: dep_dely", 14, "'dep_dely' is not one of the columns", id="expectation"),
+    pytest.param("double", "long", 11, "columns.dep_delay.type = 'long'", id="type"),
+    pytest.param("severity: warn", "severity: warning", 15, "should be 'error' or 'warn'", id="severity"),
+    pytest.param("expect_column", "column", 13, "is not an expectation", id="expectation's name"),
+    pytest.param("45d", "45", 4, "write a span such as 12h, 45d or 2w", id="freshness"),
+    pytest.param("nullable: false}", "nullable: 'no'}", 9, "columns.flight_id.nullable = 'no'", id="text for a boolean"),
+    pytest.param(
+        "nullable: false}", "nullable: true}", 9, "columns.flight_id may be null, but it is part of the key", id="nullable key"
+    ),
+    pytest.param(
+        "type: string, nullable: false, d", "type: date, nullable: false, d", 10, "Write type: string", id="partition type"
+    ),
+    pytest.param("backfill_chunk: 3", "backfill_chunk: 0", 7, "backfill_chunk = 0", id="chunk"),
+    pytest.param("  dep_delay: {", "  dep delay: {", 11, "'dep delay' is not a column's name", id="column's name"),
+    pytest.param("freshness: 45d", "owner: other", 4, "owner stands here twice", id="key twice"),
+    pytest.param("silver.flights", "silver.flight", 1, "the path says silver.flights. Write table: silver.flights", id="path"),
+    pytest.param("silver.flights", "flights", 1, "'flights' is not a name of a table", id="name"),
+    pytest.param("silver.flights", "raw.flights", 1, "raw files are declared as a Source", id="raw"),
+    pytest.param("{column: month,", "{column: month,,", 6, "not valid YAML", id="YAML"),
+    pytest.param("One row per flight.", "''", 2, "description = ''", id="empty"),
+]
+
+
+@pytest.mark.parametrize(("text", "instead", "line", "message"), MISTAKES)
+def test_a_mistake_is_told_with_its_line_key_and_value(tmp_path: Path, text: str, instead: str, line: int, message: str) -> None:
+    assert text in FLIGHTS
+    path = write(tmp_path, FLIGHTS.replace(text, instead, 1))
+    with pytest.raises(ContractError) as caught:
+        load(path)
+    assert str(path) in caught.value.what
+    said = [one for one in caught.value.what.splitlines() if one.startswith(f"  line {line}: ")]
+    assert any(message in one for one in said), caught.value.what
+    assert "pydantic" not in str(caught.value)
+    assert line in {finding.line for finding in examine(path, "c.yaml")[1]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"- a\n", "a contract is a mapping", id="list"),
+        pytest.param(b"", "a contract is a mapping", id="empty"),
+        pytest.param(b"\xff\xfe\xfa", "not valid YAML", id="not text"),
+        pytest.param(b"a: !!python/object/apply:os.system ['ls']", "not valid YAML", id="an object"),
+        pytest.param(b"a: &x [*x]", "nested too deeply", id="alias to itself"),
+    ],
+)
+def test_a_file_that_is_no_contract_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = write(tmp_path, "")
+    path.write_bytes(content)
+    with pytest.raises(ContractError, match=message):
+        load(path)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = FLIGHTS.replace("double", "long").replace("owner:", "ower:")
+    assert {finding.line for finding in examine(write(tmp_path, text), "c.yaml")[1]} == {1, 3, 11}
