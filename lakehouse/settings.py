@@ -75,6 +75,8 @@ def load_with_sources(environ: dict[str, str] | None = None) -> tuple[Settings, 
     origin = dict.fromkeys(Settings.model_fields, "default")
     origin["project"] = f"{PREFIX}PROJECT" if environ.get(f"{PREFIX}PROJECT") else "found from the current folder"
     for name, value in _from_file(project / FILE).items():
+        if name == "project":
+            raise SettingsError(f"The file {FILE} lies in its project and cannot name another", f"Set {PREFIX}PROJECT.")
         values[name], origin[name] = value, FILE
     for name, value in _from_environment(environ).items():
         values[name], origin[name] = value, f"{PREFIX}{name.upper()}"
@@ -84,8 +86,9 @@ def load_with_sources(environ: dict[str, str] | None = None) -> tuple[Settings, 
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
+        shown = "(hidden)" if name == "webhook" else repr(first["input"])
         raise SettingsError(
-            f"Setting {name} = {first['input']!r} ({origin.get(name, FILE)}): {first['msg']}",
+            f"Setting {name} = {shown} ({origin.get(name, FILE)}): {first['msg']}",
             f"Correct it in {origin.get(name, FILE)}; `lakehouse settings` lists every setting.",
         ) from None
     paths = {"root": project / settings.root.expanduser(), "cache": project / settings.cache.expanduser()}
