@@ -1,0 +1,151 @@
+"""A project with a lake of its own on the suite's Spark server, its notebooks' cells run in this very process.
+
+The pins, the gate and the commits are what they are in a kernel, without its start. What a kernel adds is tested in
+test_runner.py and test_four_ways.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse import deltalog, raw, record, tables
+from lakehouse import plan as plans
+from lakehouse import settings as settings_module
+from lakehouse.lake import Lake
+from lakehouse.names import TableName
+from lakehouse.plan import Step
+from lakehouse.project import Project
+from lakehouse.record import Result
+from lakehouse.settings import Settings
+from lakehouse.spark import server
+from tests import notebooks
+
+PARAMETERS = 'months: list[month] = ["2013-01"]  # months to build'
+IMPORTS = "from lakehouse import month"
+VALUES = {"month": {"type": "string", "nullable": False}, "id": {"type": "bigint", "nullable": False}, "value": "double"}
+"""Columns of the tables that most tests write."""
+
+_SESSION = str(uuid.uuid4())
+
+
+def monthly(name: str, *cells: str, imports: str = "") -> dict[str, Any]:
+    """A notebook that takes months."""
+    return notebooks.notebook(name, *cells, parameters=PARAMETERS, imports=f"{IMPORTS}\n{imports}")
+
+
+def rows(select: str) -> str:
+    """A cell: `df` from a query without tables."""
+    return f"df = lake.spark.sql({select!r})"
+
+
+class Workspace:
+    """`values` given to `run` are the notebook's parameters; tables are asked for by name."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.project, self.root = folder / "project", folder / "lake"
+        self.environ = {
+            "LAKEHOUSE_PROJECT": str(self.project),
+            "LAKEHOUSE_ROOT": str(self.root),
+            "LAKEHOUSE_SPARK": address,
+            "LAKEHOUSE_SESSION": _SESSION,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        return settings_module.load(self.environ)
+
+    def write(self, made: Mapping[str, Any], contracts: Mapping[str, Any], sources: str | None = None, **files: str) -> None:
+        """Writes notebooks, contracts and sources; those of before stay."""
+        notebooks.project(self.project, made, contracts, sources, {name.replace("__", "/") + ".py": text for name, text in files.items()})
+
+    def open(self, name: str, target: str = "lake", **values: Any) -> Lake:
+        """The lake as the notebook `name` sees it after its first cells."""
+        namespace: dict[str, Any] = dict(values)
+        with self.running(target):
+            exec(f"import lakehouse\nlake = lakehouse.open({name!r})", namespace)
+        return namespace["lake"]
+
+    def run(self, name: str, target: str = "lake", **values: Any) -> Result:
+        """Runs all cells of a notebook here and returns what it knows of its run."""
+        spec = Project.load(self.project).notebook(name)
+        namespace: dict[str, Any] = {}
+        with self.running(target):
+            for cell in spec.code_cells:
+                exec(compile(cell.source, f"{spec.file}, cell {cell.number}", "exec"), namespace)
+                if "parameters" in cell.tags:
+                    namespace.update(values)
+        return namespace["lake"]._publisher.result
+
+    def land(self, table: str, *months: str) -> None:
+        source = Project.load(self.project).sources[TableName.parse(table)]
+        for key in months or (None,):
+            raw.land(tables.open_root(self.root), source, key)
+
+    def plan(self, *selection: str, months: tuple[str, ...] | None = None, force: bool = False) -> list[Step]:
+        project = Project.load(self.project)
+        return plans.plan(project, self.settings, project.select(selection or ["*"]), months, force)
+
+    def bring_up_to_date(self) -> list[str]:
+        """Does what the plan says, in its order; returns the assets."""
+        steps = self.plan()
+        for step in steps:
+            if step.asset.layer == "raw":
+                self.land(step.asset.dotted, *step.partitions)
+            else:
+                self.run(step.asset.slashed, **({"months": list(step.partitions)} if step.partitions else {}))
+        return [step.asset.slashed for step in steps]
+
+    def path(self, table: str) -> Path:
+        return tables.lake_path(self.root, TableName.parse(table))
+
+    def version(self, table: str) -> int | None:
+        return deltalog.latest(self.path(table))
+
+    def rows(self, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
+        """The newest rows, sorted."""
+        from lakehouse.spark.session import connect
+
+        spark = connect(self.settings, _SESSION)
+        return sorted((tuple(row) for row in spark.sql(f"select {columns} from delta.`{self.path(table)}`").collect()), key=str)
+
+    @contextmanager
+    def running(self, target: str = "lake", **environ: str) -> Iterator[None]:
+        """The environment of a kernel, and the project's own modules where they would be found."""
+        wanted = {**self.environ, "LAKEHOUSE_TARGET": target, "LAKEHOUSE_RUN_ID": record.new_run_id(), **environ}
+        before = dict(os.environ)
+        theirs = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "assets"}
+        os.environ.update(wanted)
+        sys.path.insert(0, str(self.project))
+        try:
+            yield
+        finally:
+            sys.path.remove(str(self.project))
+            for name in [name for name in sys.modules if name.split(".")[0] == "assets"]:
+                del sys.modules[name]
+            sys.modules.update(theirs)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def spark_address(settings: Settings) -> str:
+    """The suite's Spark server, as LAKEHOUSE_SPARK names one."""
+    return server.ensure(settings).url
+
+
+@pytest.fixture(scope="session")
+def new_workspace(spark_address: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Workspace]:
+    return lambda name: Workspace(tmp_path_factory.mktemp(name), spark_address)
+
+
+@pytest.fixture
+def workspace(new_workspace: Callable[[str], Workspace]) -> Workspace:
+    return new_workspace("workspace")
