@@ -35,7 +35,7 @@ def open_root(root: Path) -> Path:
             beside = root / f".{_STAMP}.{os.getpid()}"
             beside.write_text(json.dumps({"format": FORMAT}) + "\n")
             os.replace(beside, stamp)
-        found = json.loads(stamp.read_text())["format"]
+        found = int(json.loads(stamp.read_text())["format"])
     except OSError as error:
         raise LakeError(
             f"The lake at {root} cannot be used: {error.strerror}",
