@@ -62,9 +62,15 @@ class Workspace:
     def settings(self) -> Settings:
         return settings_module.load(self.environ)
 
-    def write(self, made: Mapping[str, Any], contracts: Mapping[str, Any], sources: str | None = None, **files: str) -> None:
-        """Writes notebooks, contracts and sources; those of before stay."""
-        notebooks.project(self.project, made, contracts, sources, {name.replace("__", "/") + ".py": text for name, text in files.items()})
+    def write(
+        self,
+        made: Mapping[str, Any],
+        contracts: Mapping[str, Any],
+        sources: str | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes notebooks, contracts, sources and other files; those of before stay."""
+        notebooks.project(self.project, made, contracts, sources, files)
 
     def open(self, name: str, target: str = "lake", **values: Any) -> Lake:
         """The lake as the notebook `name` sees it after its first cells."""
