@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lakehouse import contract as contracts
 from lakehouse import source as sources
 from lakehouse import style
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, PartitionError
 from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
-from lakehouse.parameters import ParameterType
+from lakehouse.parameters import Parameter, ParameterType
+from lakehouse.partitions import PartitionSpace
 from lakehouse.project import Project
 
 __all__ = ["Finding", "check"]
@@ -92,20 +93,30 @@ def _unreadable(spec: NotebookSpec) -> bool:
 
 
 def _partitions(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
-    partitioned = [
-        table for table in spec.outputs if table in project.contracts and project.contracts[table].partitions is not None
-    ]
+    contracts_of = [project.contracts[table] for table in spec.outputs if table in project.contracts]
+    spaces = {contract.table: contract.partitions for contract in contracts_of if contract.partitions}
+    if not spaces:
+        return
     of_months = [one for one in spec.parameters if one.type == ParameterType("month", many=True)]
-    if partitioned and len(of_months) != 1 and not _bad_parameters(spec):
-        number = of_months[1] if len(of_months) > 1 else None
-        message = f"{partitioned[0]} has partitions, so the notebook takes exactly one list[month], not {len(of_months)}"
+    if len(of_months) == 1:
+        yield from _sample(spec, of_months[0], spaces)
+    elif not _bad_parameters(spec):
+        cell, line = (of_months[1].cell, of_months[1].line) if of_months else (0, 0)
+        message = f"{min(spaces)} has partitions, so the notebook takes exactly one list[month], not {len(of_months)}"
         hint = 'Write `months: list[month] = ["2013-02"]  # months to build` in the parameters cell.'
-        cell, line = (number.cell, number.line) if number else (0, 0)
         yield Finding(spec.file, cell, line, "partition-parameter", message, hint)
-    spaces = {project.contracts[table].partitions for table in partitioned}
-    if len(spaces) > 1:
-        message = f"{' and '.join(map(str, partitioned))} have different partitions, but one notebook writes both"
+    if len({(space.start, space.end) for space in spaces.values()}) > 1:
+        message = f"{' and '.join(map(str, spaces))} have different partitions, but one notebook writes both"
         yield Finding(spec.file, 0, 0, "partition-mismatch", message, "Give both contracts the same partitions.")
+
+
+def _sample(spec: NotebookSpec, own: Parameter, spaces: Mapping[TableName, PartitionSpace]) -> Iterator[Finding]:
+    for table, space in spaces.items():
+        try:
+            space.existing(own.default)
+        except PartitionError as error:
+            message = f"The sample of {own.name} is no partition of {table}: {error.what}"
+            yield Finding(spec.file, own.cell, own.line, "partition-sample", message, error.hint)
 
 
 def _bad_parameters(spec: NotebookSpec) -> bool:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from lakehouse import columntypes
 from lakehouse.errors import ContractError, LakehouseError
 from lakehouse.finding import Finding
-from lakehouse.names import TableName, did_you_mean
+from lakehouse.names import LAYERS, TableName, did_you_mean
 from lakehouse.partitions import PartitionSpace, month
 
 FOLDER = "assets/contracts"
@@ -153,7 +153,8 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
     if contract.table.dotted != expected:
         moved = f"{FOLDER}/{contract.table.slashed}.yaml"
         message = f"table is {contract.table}, the path says {expected}"
-        yield ("table",), message, f"Write table: {expected}, or move the file to {moved}."
+        rename = f"Write table: {expected}, or move" if path.parent.name in LAYERS else "Move"
+        yield ("table",), message, f"{rename} the file to {moved}."
     needed: list[tuple[Place, str]] = [(("key", str(number)), name) for number, name in enumerate(contract.key)]
     if contract.partitions:
         needed.append((("partitions", "column"), contract.partitions.column))
@@ -205,9 +206,9 @@ def _note_lines(node: Any, at: Place, lines: dict[Place, int]) -> None:
         seen = set()
         for key, value in node.value:
             here, line = (*at, str(key.value)), key.start_mark.line + 1
-            if key.value in seen:
+            if here in seen:
                 raise ContractError(f"line {line}: {'.'.join(here)} stands here twice", "Remove one.")
-            seen.add(key.value)
+            seen.add(here)
             lines[here] = line
             _note_lines(value, here, lines)
     elif isinstance(node, yaml.SequenceNode):

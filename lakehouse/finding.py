@@ -26,7 +26,7 @@ class Finding:
         return f"{self.file}{cell}" + (f", line {self.line}" if self.line else "")
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}." + (f" {self.hint}" if self.hint else "")
+        return f"{self.where}: {self.message.rstrip('.')}." + (f" {self.hint}" if self.hint else "")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -46,6 +46,7 @@ class LakeCalls:
     """Collected over all code cells of one notebook; what is wrong goes to `problems`."""
 
     problems: Findings
+    explore: bool = False
     opens: list[Open] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
@@ -53,9 +54,9 @@ class LakeCalls:
     models_written: list[Write] = field(default_factory=list)
 
 
-def collect(trees: list[tuple[int, ast.Module]], problems: Findings) -> LakeCalls:
-    """All calls on the lake in `trees`: pairs of a cell's number and its syntax tree."""
-    calls = LakeCalls(problems)
+def collect(trees: list[tuple[int, ast.Module]], problems: Findings, *, explore: bool = False) -> LakeCalls:
+    """All calls on the lake in `trees`: pairs of a cell's number and its syntax tree. Only exploring travels in time."""
+    calls = LakeCalls(problems, explore)
     modules = _module_names(trees)
     lakes: set[str] = set()
     for cell, tree in trees:
@@ -63,9 +64,25 @@ def collect(trees: list[tuple[int, ast.Module]], problems: Findings) -> LakeCall
     for cell, tree in trees:
         for node in _calls_on(tree, lakes):
             assert isinstance(node.func, ast.Attribute)
-            if node.func.attr in _METHODS:
+            if node.func.attr in _METHODS and _is_plain(calls, cell, node):
                 _METHODS[node.func.attr](calls, cell, node)
     return calls
+
+
+def _is_plain(calls: LakeCalls, cell: int, node: ast.Call) -> bool:
+    """Whether the call's arguments all stand in it; `*` and `**` would hide a name or a coverage."""
+    hidden = any(isinstance(given, ast.Starred) for given in node.args) or any(given.arg is None for given in node.keywords)
+    if hidden:
+        message = f"`{_short(node)}` hides its arguments behind a star"
+        calls.problems.add(cell, node.lineno, "not-literal", message, "Write them out.")
+    return not hidden
+
+
+def _refuse_time_travel(calls: LakeCalls, cell: int, line: int, table: TableName) -> None:
+    if not calls.explore:
+        message = f"{table} is read at a version of its own"
+        hint = "An asset reads what its run is pinned to: leave the version out, or travel in notebooks/explore."
+        calls.problems.add(cell, line, "time-travel", message, hint)
 
 
 def _module_names(trees: list[tuple[int, ast.Module]]) -> set[str]:
@@ -124,6 +141,8 @@ def _open(calls: LakeCalls, cell: int, node: ast.Call) -> None:
 def _read(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     table = _name(calls, cell, node, 0, "table", "lake.read")
     coverage = _coverage(calls, cell, node)
+    if table is not None and any(given.arg == "version" for given in node.keywords):
+        _refuse_time_travel(calls, cell, node.lineno, table)
     if table is not None and coverage is not None:
         if table.layer == "models":
             calls.problems.add(
@@ -152,6 +171,8 @@ def _sql(calls: LakeCalls, cell: int, node: ast.Call) -> None:
         return
     for ref in refs:
         line = min(first + text.count("\n", 0, ref.start), last)
+        if ref.has_version:
+            _refuse_time_travel(calls, cell, line, ref.name)
         if ref.name.layer in ("raw", "models"):
             other = "lake.read" if ref.name.layer == "raw" else "lake.load_model"
             calls.problems.add(cell, line, "bad-sql", f"{ref.name} is not a table that SQL can read", f'Use {other}("{ref.name}").')

@@ -97,7 +97,7 @@ def parse(path: Path, project: Path) -> NotebookSpec:
     document = cells.read(path)
     problems = Findings(file)
     trees = _trees(document, problems)
-    found = lakecalls.collect(trees, problems)
+    found = lakecalls.collect(trees, problems, explore=name.layer == EXPLORE)
     title, description = cells.title_and_description(document)
     return NotebookSpec(
         name=name,

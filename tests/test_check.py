@@ -177,6 +177,14 @@ def test_a_partitioned_table_takes_one_list_of_months(tmp_path: Path, parameters
         assert f", not {count}" in said[0]
 
 
+def test_the_sample_of_the_partitions_exists(tmp_path: Path) -> None:
+    (said,) = found(tmp_path, things(parameters='months: list[month] = ["2014-01"]'), MONTHLY)
+    assert said == (
+        f"{B}, cell 3, line 1 [partition-sample] The sample of months is no partition of bronze.things: "
+        "Partition 2014-01 does not exist | There are 2013-01 to 2013-03."
+    )
+
+
 def test_tables_written_together_have_the_same_partitions(tmp_path: Path) -> None:
     contracts = {**MONTHLY, "bronze.more": contract("bronze.more", partitions={**MONTHS, "start": "2012-01"})}
     said = found(tmp_path, things('lake.write(1, "bronze.more")', parameters=A_MONTH), contracts)

@@ -109,6 +109,7 @@ def test_a_mistake_is_told_with_its_line_key_and_value(tmp_path: Path, text: str
         pytest.param(b"", "a contract is a mapping", id="empty"),
         pytest.param(b"\xff\xfe\xfa", "not valid YAML", id="not text"),
         pytest.param(b"a: !!python/object/apply:os.system ['ls']", "not valid YAML", id="an object"),
+        pytest.param(b"? [a]\n: b", "not valid YAML", id="a list as a key"),
         pytest.param(b"a: &x [*x]", "nested too deeply", id="alias to itself"),
     ],
 )
@@ -122,3 +123,8 @@ def test_a_file_that_is_no_contract_is_refused(tmp_path: Path, content: bytes, m
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = FLIGHTS.replace("double", "long").replace("owner:", "ower:")
     assert {finding.line for finding in examine(write(tmp_path, text), "c.yaml")[1]} == {1, 3, 11}
+
+
+def test_a_contract_in_no_layers_folder_is_to_be_moved(tmp_path: Path) -> None:
+    (finding,) = examine(write(tmp_path, FLIGHTS, "flights"), "c.yaml")[1]
+    assert finding.hint == "Move the file to assets/contracts/silver/flights.yaml."

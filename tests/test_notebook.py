@@ -112,6 +112,10 @@ def test_a_read_of_something_else_is_none_of_ours(tmp_path: Path) -> None:
         pytest.param('lake.log_model(m, "silver.a")', "bad-name", id="model in another layer"),
         pytest.param("lake.load_model(name)", "not-literal", id="model from a variable"),
         pytest.param('lake2 = lakehouse.open("silver/flights")', "open-twice", id="opened twice"),
+        pytest.param('lake.read("silver.a", version=3)', "time-travel", id="version"),
+        pytest.param('lake.sql("select * from silver.a version as of 3")', "time-travel", id="version in SQL"),
+        pytest.param('lake.read("silver.a", **options)', "not-literal", id="stars"),
+        pytest.param("lake.read(*names)", "not-literal", id="star"),
         pytest.param("x = (", "syntax-error", id="syntax"),
     ],
 )
@@ -172,6 +176,14 @@ def test_an_exploring_notebook_needs_no_parameters(tmp_path: Path) -> None:
     found = spec(tmp_path, document('import lakehouse\nlake = lakehouse.open("explore/tour")'), "explore/tour")
     assert found.explore
     assert found.problems == ()
+
+
+def test_an_exploring_notebook_may_travel_in_time_and_open_itself_again(tmp_path: Path) -> None:
+    opening = 'import lakehouse\nlake = lakehouse.open("explore/tour")'
+    body = 'lake.read("silver.a", version=1)\nlake.sql("select * from silver.a version as of 1 a")'
+    found = spec(tmp_path, document(opening, body, opening), "explore/tour")
+    assert found.problems == ()
+    assert len(found.reads) == 2
 
 
 @pytest.mark.parametrize("name", ["flights", "silver/deep/flights", "sliver/flights", "silver/My Flights"])
