@@ -22,7 +22,8 @@ class StepFailed(dg.Failure, DagsterUserCodeProcessError):
     """
 
     def __init__(self, error: LakehouseError, metadata: Mapping[str, dg.MetadataValue]) -> None:
-        dg.Failure.__init__(self, description=str(error), metadata=metadata, allow_retries=False)
+        Exception.__init__(self, str(error))  # the two constructors would call each other
+        self.description, self.metadata, self.allow_retries = str(error), dict(metadata), False
         self.user_code_process_error_infos = [
             SerializableErrorInfo(message=f"{error}\n", stack=[], cls_name=type(error).__name__)
         ]

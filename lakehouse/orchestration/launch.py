@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-from dagster._core.code_pointer import CustomPointer
+from dagster._core.code_pointer import CustomPointer, ModuleCodePointer
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -97,7 +97,7 @@ class _Execution:
         self._ended: dict[TableName, list[_Ended]] = {step.asset: [] for step in steps}
         self._started: dict[TableName, float] = {}
         self._cancelled = False
-        pointer = CustomPointer(__name__, "load_repository", (str(project.path), str(settings.root)))
+        pointer = CustomPointer(ModuleCodePointer(__name__, "load_repository"), (str(project.path), str(settings.root)), ())
         self._job = ReconstructableJob(ReconstructableRepository(pointer), _JOB)
 
     def run(self, group: Group) -> None:

@@ -123,8 +123,8 @@ def post(url: str, body: dict[str, Any]) -> str:
     """Sends `body` as JSON; says how it went, never to where, for the address may hold a secret."""
     if not url.lower().startswith(("http://", "https://")):
         return "The webhook is not an http(s) address; nothing was sent."
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST")
     try:
+        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST")
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
             return f"The webhook was told (status {answer.status})."
     except urllib.error.HTTPError as error:

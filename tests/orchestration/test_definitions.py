@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lakehouse import services
+from lakehouse.errors import NotebookError
+from lakehouse.orchestration.definitions import build_definitions
+from tests.notebooks import contract, notebook, project
+from tests.orchestration.conftest import PARAMETERS, Place, place_of, small_project
+
+
+def load(place: Place) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return build_definitions(place.settings.project, place.settings).get_repository_def()
+
+
+def node(place: Place, name: str) -> Any:
+    return load(place).asset_graph.get(dg.AssetKey(name.split("/")))
+
+
+def test_every_source_and_notebook_is_an_asset_and_nothing_is_started(place: Place) -> None:
+    keys = {key.to_user_string() for key in load(place).asset_graph.executable_asset_keys}
+    assert keys == {"raw/things", "bronze/things", "silver/a", "silver/b", "gold/sums"}
+    assert services.all(place.settings) == []
+    assert not place.settings.root.exists()
+
+
+def test_an_asset_tells_what_its_notebook_and_contract_say(place: Place) -> None:
+    asset = node(place, "silver/a")
+    assert asset.group_name == "silver"
+    assert asset.kinds == {"jupyter", "spark", "deltalake"}
+    assert list(asset.owners) == ["team@example.com"]
+    assert asset.tags["lakehouse/layer"] == "silver"
+    assert asset.description == "**A**\n\nRows of silver.a.\n\nWhat is in a?"
+    assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+    assert asset.freshness_policy.fail_window.to_timedelta().days == 2
+    assert asset.metadata["dagster/table_name"] == "silver.a"
+    columns = {column.name: column for column in asset.metadata["dagster/column_schema"].columns}
+    assert (columns["id"].type, columns["id"].constraints.nullable, columns["id"].constraints.unique) == ("string", False, True)
+    (reference,) = asset.metadata["dagster/code_references"].code_references
+    assert Path(reference.file_path) == place.settings.project / "notebooks/silver/a.ipynb"
+
+
+def test_a_source_is_a_landing(place: Place) -> None:
+    asset = node(place, "raw/things")
+    assert (asset.group_name, asset.kinds, list(asset.owners)) == ("raw", {"csv"}, ["team:field-team"])
+    assert asset.description == "Things, month by month."
+
+
+def test_each_expectation_is_a_check_and_errors_block(place: Place) -> None:
+    graph = load(place).asset_graph
+    key = dg.AssetKey(["silver", "b"])
+    blocking = {
+        spec.name: spec.blocking for check in graph.asset_check_keys if check.asset_key == key for spec in [graph.get_check_spec(check)]
+    }
+    assert blocking == {
+        "not_null_id": True,
+        "not_null_month": True,
+        "key_is_unique": True,
+        "partitions_are_requested": True,
+        "column_values_to_not_be_in_set_id": False,
+    }
+
+
+def test_the_code_version_ignores_prose(tmp_path: Path) -> None:
+    place = place_of(small_project(tmp_path / "p"), tmp_path / "lake")
+    before = node(place, "gold/sums").code_version
+    file = place.settings.project / "notebooks/gold/sums.ipynb"
+    file.write_text(file.read_text().replace("What is in sums?", "Something else entirely."))
+    assert node(place, "gold/sums").code_version == before
+    file.write_text(file.read_text().replace("count(*)", "count(id)"))
+    assert node(place, "gold/sums").code_version != before
+
+
+def test_a_notebook_with_a_table_and_a_model_is_one_step(tmp_path: Path) -> None:
+    cells = notebook(
+        "models/late",
+        'df = lake.read("silver.a", partitions="until")',
+        'lake.write(df, "monitoring.fit")',
+        'lake.log_model(model, "models.late")',
+        parameters=PARAMETERS + "\ndepth: int = 3  # of each tree",
+        imports="from lakehouse import month\nimport sklearn",
+    )
+    fit = contract("monitoring.fit", {"month": {"type": "string", "nullable": False}})
+    folder = small_project(tmp_path / "p")
+    project(folder, {"models/late": cells}, {"monitoring.fit": fit})
+    graph = load(place_of(folder, tmp_path / "lake")).asset_graph
+    model, table = (graph.get(dg.AssetKey(path)) for path in (["models", "late"], ["monitoring", "fit"]))
+    assert model.kinds == {"jupyter", "mlflow", "scikitlearn"}
+    assert model.partitions_def is None
+    assert model.assets_def is table.assets_def
+    assert set(model.assets_def.op.config_schema.config_type.fields) == {"depth"}
+
+
+def test_jobs_and_a_schedule_that_is_stopped(place: Place) -> None:
+    repository = load(place)
+    everything, monthly = repository.get_job("everything"), repository.get_job("monthly")
+    assert len(everything.asset_layer.executable_asset_keys) == 5
+    assert dg.AssetKey(["gold", "sums"]) not in monthly.asset_layer.executable_asset_keys
+    schedule = repository.get_schedule_def("monthly_schedule")
+    assert (schedule.cron_schedule, schedule.default_status.value) == ("0 6 3 * *", "STOPPED")
+    context = dg.build_schedule_context(scheduled_execution_time=__import__("datetime").datetime(2013, 3, 3, 6))
+    (request,) = schedule.evaluate_tick(context).run_requests
+    assert (request.partition_key, request.tags["lakehouse/skip_unchanged"]) == ("2013-02", "true")
+
+
+def test_a_broken_notebook_is_refused_with_its_place(tmp_path: Path) -> None:
+    folder = small_project(tmp_path / "p", {"silver/b": notebook("silver/c", 'lake.write(1, "silver.b")')})
+    with pytest.raises(NotebookError, match="notebooks/silver/b.ipynb, cell 4"):
+        load(place_of(folder, tmp_path / "lake"))
