@@ -68,19 +68,24 @@ def _record(check: Check, contract: Contract, result: Any) -> CheckRecord:
         column=check.column,
         severity=check.severity,
         passed=bool(result is not None and result.success),
-        observed=_failure_to_compute(result) or ("" if observed is None else f"observed {_plain(observed)}"),
+        observed=_failure_to_compute(result, contract) or ("" if observed is None else f"observed {_plain(observed)}"),
         unexpected=outcome.get("unexpected_count"),
         examples=_examples(check, contract, outcome.get("partial_unexpected_list") or []),
         description=check.description,
     )
 
 
-def _failure_to_compute(result: Any) -> str:
+def _failure_to_compute(result: Any, contract: Contract) -> str:
     if result is None:
         return "gave no result"
     info = result.exception_info or {}
-    raised = [one for one in (info, *info.values()) if isinstance(one, dict) and one.get("raised_exception")]
-    return f"could not be computed: {_first_line(raised[0].get('exception_message'))}" if raised else ""
+    raised = next((one for one in (info, *info.values()) if isinstance(one, dict) and one.get("raised_exception")), None)
+    if raised is None:
+        return ""
+    reason = _first_line(raised.get("exception_message")) or _last_line(raised.get("exception_traceback"))
+    if any(column.personal for column in contract.columns.values()):
+        reason = reason.partition("]")[0] + "]" if reason.startswith("[") else _MASK  # Spark's words quote values
+    return f"could not be computed: {reason}"
 
 
 def _examples(check: Check, contract: Contract, values: list[Any]) -> list[Any]:
@@ -106,5 +111,9 @@ def _in_a_line(error: object) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines()[:4] if line.strip())
 
 
-def _first_line(error: object) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _first_line(text: str | None) -> str:
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+
+
+def _last_line(text: str | None) -> str:
+    return _first_line("\n".join(reversed((text or "").splitlines())))

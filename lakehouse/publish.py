@@ -184,7 +184,7 @@ class Publisher:
 
 def describe(check: CheckRecord) -> str:
     """A check's failure in one line: which, on what, how many rows, a few of the values."""
-    count = f", {check.unexpected:,} rows" if check.unexpected else ""
+    count = f", {check.unexpected:,} row{'s' if check.unexpected > 1 else ''}" if check.unexpected else ""
     examples = f", as in {', '.join(map(repr, check.examples[:3]))}" if check.examples else ""
     return f"{check.name}{count}{examples}" + (f" ({check.observed})" if check.observed else "")
 
