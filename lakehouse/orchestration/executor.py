@@ -32,9 +32,7 @@ def forked_executor(parallel: int) -> dg.ExecutorDefinition:
     @dg.executor(name="forked", requirements=dg.multiple_process_executor_requirements())
     def forked(context: dg.InitExecutorContext) -> MultiprocessExecutor:
         preload()
-        return MultiprocessExecutor(
-            retries=RetryMode.ENABLED, max_concurrent=parallel, start_method=start_method()
-        )
+        return MultiprocessExecutor(retries=RetryMode.ENABLED, max_concurrent=parallel, start_method=start_method())
 
     return forked
 
@@ -60,7 +58,7 @@ def preload() -> None:
         import nbconvert  # noqa: F401
         import papermill  # noqa: F401
 
-        import lakehouse.plan  # noqa: F401
+        import lakehouse.plan
         import lakehouse.runner  # noqa: F401
 
 

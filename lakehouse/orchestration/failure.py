@@ -24,14 +24,10 @@ class StepFailed(dg.Failure, DagsterUserCodeProcessError):
     def __init__(self, error: LakehouseError, metadata: Mapping[str, dg.MetadataValue]) -> None:
         Exception.__init__(self, str(error))  # the two constructors would call each other
         self.description, self.metadata, self.allow_retries = str(error), dict(metadata), False
-        self.user_code_process_error_infos = [
-            SerializableErrorInfo(message=f"{error}\n", stack=[], cls_name=type(error).__name__)
-        ]
+        self.user_code_process_error_infos = [SerializableErrorInfo(message=f"{error}\n", stack=[], cls_name=type(error).__name__)]
 
 
-def failed(
-    error: LakehouseError, metadata: Mapping[str, dg.MetadataValue], attempt: int
-) -> StepFailed | dg.RetryRequested:
+def failed(error: LakehouseError, metadata: Mapping[str, dg.MetadataValue], attempt: int) -> StepFailed | dg.RetryRequested:
     """What to raise for `error` at the given attempt (0 the first): transient errors are tried again."""
     failure = StepFailed(error, metadata)
     if not error.transient or attempt >= RETRIES:

@@ -211,4 +211,3 @@ def _origin(project: Path) -> RemoteJobOrigin:
     target = LoadableTargetOrigin(module_name=MODULE, working_directory=str(project))
     location = ManagedGrpcPythonEnvCodeLocationOrigin(target, LOCATION)
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, _REPOSITORY), _JOB)
-

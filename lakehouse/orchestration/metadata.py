@@ -67,4 +67,6 @@ def data_version(root: Path, table: TableName, keys: Iterable[str] | None) -> dg
 
 def _jsonable(inputs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Versions only: what was seen in each partition fills the page and stands in the record."""
-    return {table: (facts.get("version") if facts.get("version") is not None else facts.get("seen")) for table, facts in inputs.items()}
+    return {
+        table: (facts.get("version") if facts.get("version") is not None else facts.get("seen")) for table, facts in inputs.items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -49,6 +49,6 @@ def _offsets(coverage: Coverage, upstream: PartitionSpace, downstream: Partition
     if coverage != "until":
         low, high = coverage
         return int(low), int(high)
-    last = downstream.end or month.of(date.today()).shift(12 * _YEARS_AHEAD)
+    last = downstream.end or month.of(datetime.now(UTC).date()).shift(12 * _YEARS_AHEAD)
     months = (int(last[:4]) - int(upstream.start[:4])) * 12 + int(last[5:]) - int(upstream.start[5:])
     return -max(months, 0), 0

@@ -16,10 +16,30 @@ from typing import Any
 
 NAME = "notebook.safe.ipynb"
 
-_TAGS = frozenset(
-    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s samp"
-    " small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var".split()
-)
+_TAGS = {
+    *(
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "caption",
+        "code",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+    ),
+    *("h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "samp", "small", "span", "strong", "sub", "summary", "sup"),
+    *("table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var"),
+}
 _PLAIN_ATTRIBUTES = {"align", "alt", "colspan", "rowspan", "title"}
 _CLASSES = {"dataframe"}
 _LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
@@ -48,9 +68,7 @@ def sanitised(notebook: Any) -> Any:
     """A new notebook with the harmless part of `notebook`. Metadata goes too: templates put it into the page."""
     import nbformat.v4 as v4
 
-    return v4.new_notebook(
-        cells=[_cell(cell) for cell in notebook.cells], metadata={"language_info": {"name": "python"}}
-    )
+    return v4.new_notebook(cells=[_cell(cell) for cell in notebook.cells], metadata={"language_info": {"name": "python"}})
 
 
 def _cell(cell: Any) -> Any:

@@ -43,9 +43,7 @@ def raw_files_sensor(project: Project, settings: Settings) -> dg.SensorDefinitio
     return new_raw_files
 
 
-def _requests(
-    project: Project, known: dict[str, dict[str, str]], seen: dict[str, dict[str, str]]
-) -> Iterator[dg.RunRequest]:
+def _requests(project: Project, known: dict[str, dict[str, str]], seen: dict[str, dict[str, str]]) -> Iterator[dg.RunRequest]:
     """One run for each stretch of months in which anything is new, one more for tables without partitions."""
     moved: dict[str, list[TableName]] = {}
     for name, partitions in seen.items():
@@ -60,9 +58,7 @@ def _requests(
         yield _request(project, tables, seen, stretch)
 
 
-def _request(
-    project: Project, tables: list[TableName], seen: dict[str, dict[str, str]], months: list[str] | None
-) -> dg.RunRequest:
+def _request(project: Project, tables: list[TableName], seen: dict[str, dict[str, str]], months: list[str] | None) -> dg.RunRequest:
     below = {asset for table in tables for asset in (table, *project.descendants(table))}
     chosen = [asset for asset in project.order() if asset in below and _takes(project, asset, months)]
     outputs = [key for asset in chosen for key in describe.keys_of(project, asset)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagster_pyspark import LazyPySparkResource
+from pydantic import Field
 
 from lakehouse import settings
 
@@ -12,12 +13,12 @@ from lakehouse import settings
 class SharedSpark(LazyPySparkResource):
     """A session of its own on the lake's one Spark server, which is started when a step first asks for it.
 
-        @dg.asset
-        def totals(spark: SharedSpark):
-            spark.spark_session.sql("select …")
+    @dg.asset
+    def totals(spark: SharedSpark):
+        spark.spark_session.sql("select …")
     """
 
-    spark_config: dict[str, Any] = {}
+    spark_config: dict[str, Any] = Field(default_factory=dict)
 
     def _init_session(self) -> None:
         if self._spark_session is None:

@@ -57,7 +57,10 @@ def test_each_expectation_is_a_check_and_errors_block(place: Place) -> None:
     graph = load(place).asset_graph
     key = dg.AssetKey(["silver", "b"])
     blocking = {
-        spec.name: spec.blocking for check in graph.asset_check_keys if check.asset_key == key for spec in [graph.get_check_spec(check)]
+        spec.name: spec.blocking
+        for check in graph.asset_check_keys
+        if check.asset_key == key
+        for spec in [graph.get_check_spec(check)]
     }
     assert blocking == {
         "not_null_id": True,
@@ -112,5 +115,5 @@ def test_jobs_and_a_schedule_that_is_stopped(place: Place) -> None:
 
 def test_a_broken_notebook_is_refused_with_its_place(tmp_path: Path) -> None:
     folder = small_project(tmp_path / "p", {"silver/b": notebook("silver/c", 'lake.write(1, "silver.b")')})
-    with pytest.raises(NotebookError, match="notebooks/silver/b.ipynb, cell 4"):
+    with pytest.raises(NotebookError, match=r"notebooks/silver/b\.ipynb, cell 4"):
         load(place_of(folder, tmp_path / "lake"))

@@ -34,9 +34,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("planned", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_steps_become_runs(
-    tmp_path: Path, planned: dict[str, tuple[str, ...]], expected: list[tuple[str, list[str]]]
-) -> None:
+def test_steps_become_runs(tmp_path: Path, planned: dict[str, tuple[str, ...]], expected: list[tuple[str, list[str]]]) -> None:
     project = Project.load(small_project(tmp_path))
     steps = [Step(TableName.parse(asset), months, ("because",)) for asset, months in planned.items()]
     found = [

@@ -128,7 +128,8 @@ SKIP = """
         )
     (made,) = result.get_asset_materialization_events()
     told = made.materialization
-    print(json.dumps([told.metadata["skipped"].value, told.tags["dagster/data_version"], len(result.get_asset_check_evaluations())]))
+    checks = result.get_asset_check_evaluations()
+    print(json.dumps([told.metadata["skipped"].value, told.tags["dagster/data_version"], len(checks)]))
 """
 
 

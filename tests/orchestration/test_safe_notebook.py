@@ -12,9 +12,7 @@ from nbconvert import HTMLExporter
 
 from lakehouse.orchestration.safe_notebook import safe_copy
 
-PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 EVIL = "<script>alert('evil')</script>"
 
 
@@ -86,7 +84,9 @@ def test_metadata_and_texts_cannot_break_out(tmp_path: Path) -> None:
         v4.new_output("display_data", data={"image/png": PNG}, metadata={"image/png": {"width": f'1">{EVIL}'}}),
     ]
     cell = v4.new_code_cell(f"print({EVIL!r})", outputs=streams, metadata={"tags": [f'">{EVIL}']})
-    body = page(tmp_path, cell, title=f"</title>{EVIL}", language_info={"name": "python"}, kernelspec={"display_name": EVIL, "name": "x"})
+    body = page(
+        tmp_path, cell, title=f"</title>{EVIL}", language_info={"name": "python"}, kernelspec={"display_name": EVIL, "name": "x"}
+    )
     assert "<script" not in body
 
 

@@ -39,7 +39,13 @@ def test_new_files_run_what_lies_below_them(place: Place) -> None:
     land(place, "2013-01", "2013-02")
     second = tick(place, first.cursor)
     (request,) = second.run_requests
-    assert {key.to_user_string() for key in request.asset_selection} == {"raw/things", "bronze/things", "silver/a", "silver/b", "gold/sums"}
+    assert {key.to_user_string() for key in request.asset_selection} == {
+        "raw/things",
+        "bronze/things",
+        "silver/a",
+        "silver/b",
+        "gold/sums",
+    }
     assert request.tags["dagster/asset_partition_range_start"] == "2013-01"
     assert request.tags["dagster/asset_partition_range_end"] == "2013-02"
     assert request.tags["lakehouse/skip_unchanged"] == "true"
@@ -123,5 +129,7 @@ def test_what_is_said_of_a_webhook_never_names_it(webhook: tuple[str, list[dict[
         sensors.post(address, {})
         for address in (f"{url}/SECRET", f"{url}/SECRET/broken", "http://127.0.0.1:9/SECRET", "file:///SECRET", "http://[SECRET")
     ]
-    assert ["204" in said[0], "500" in said[1], "could not" in said[2], "not an http" in said[3], "could not" in said[4]] == [True] * 5
+    assert ["204" in said[0], "500" in said[1], "could not" in said[2], "not an http" in said[3], "could not" in said[4]] == [
+        True
+    ] * 5
     assert not any("SECRET" in text or "127.0.0.1" in text for text in said)
