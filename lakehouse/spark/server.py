@@ -16,24 +16,16 @@ from lakehouse import services
 from lakehouse.errors import ServiceError, SettingsError, SparkLost
 from lakehouse.services import Service
 from lakehouse.settings import Settings
-from lakehouse.spark import jars, java
+from lakehouse.spark import archive, catalog, jars, java, launch
 from lakehouse.spark.ping import Address, Answer, ping
 
 NAME = "spark"
-MAIN = "org.apache.spark.sql.connect.service.SparkConnectServer"
+SETTLE = "spark-settle"
 START_SECONDS = 60.0
 START_ATTEMPTS = 3
 REMOTE_SECONDS = 5.0
 ANSWER_SECONDS = 3.0
 PATIENCE_SECONDS = 8.0  # a busy server is not a stuck one: others may be working on it
-# What Spark's own launcher opens; the launcher itself asks for a module that the wheel's Java lacks.
-OPENED = (
-    "java.base/java.lang", "java.base/java.lang.invoke", "java.base/java.lang.reflect", "java.base/java.io",
-    "java.base/java.net", "java.base/java.nio", "java.base/java.util", "java.base/java.util.concurrent",
-    "java.base/java.util.concurrent.atomic", "java.base/jdk.internal.ref", "java.base/sun.nio.ch",
-    "java.base/sun.nio.cs", "java.base/sun.security.action", "java.base/sun.util.calendar",
-    "java.security.jgss/sun.security.krb5",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,9 @@ def ensure(settings: Settings) -> Server:
         if found:
             return found
         services.stop(settings, NAME, grace=0.0)
-        return _start(settings)
+        started = _start(settings)
+        _settle(settings)
+        return started
 
 
 def running(settings: Settings, patience: float = 0.0) -> Server | None:
@@ -89,8 +83,9 @@ def running(settings: Settings, patience: float = 0.0) -> Server | None:
 def stop(settings: Settings) -> bool:
     """Ends our server. Whether one was alive."""
     with services.lock(settings, NAME):
+        services.stop(settings, SETTLE, grace=0.0)
         stopped = services.stop(settings, NAME)
-        shutil.rmtree(_work_folder(settings), ignore_errors=True)
+        shutil.rmtree(work_folder(settings), ignore_errors=True)
         return stopped
 
 
@@ -128,8 +123,7 @@ def _address(url: str) -> Address:
 
 
 def _start(settings: Settings) -> Server:
-    paths = jars.ensure(settings)
-    runtime = java.find()
+    delta, runtime = jars.ensure(settings), java.find()
     token = _new_token(settings)
     for attempt in range(START_ATTEMPTS):
         port = _free_port()
@@ -138,8 +132,8 @@ def _start(settings: Settings) -> Server:
             service = services.spawn(
                 settings,
                 NAME,
-                [str(runtime.binary), *_java_options(settings), *_spark_options(settings, port, work), "-cp", _class_path(paths), MAIN],
-                env=_environment(token),
+                launch.command(settings, runtime, delta, port, work),
+                env=launch.environment(token),
                 cwd=work,
                 port=port,
                 url=f"sc://localhost:{port}",
@@ -155,58 +149,15 @@ def _start(settings: Settings) -> Server:
     raise AssertionError("unreachable")
 
 
-def _class_path(paths: list[Path]) -> str:
-    return os.pathsep.join([*map(str, paths), f"{jars.pyspark_jars()}/*"])
-
-
-def _java_options(settings: Settings) -> list[str]:
-    opens = [f"--add-opens={package}=ALL-UNNAMED" for package in OPENED]
-    return [f"-Xmx{settings.spark_memory}", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", *opens]
-
-
-def _spark_options(settings: Settings, port: int, work: Path) -> list[str]:
-    cores = settings.spark_cores or os.cpu_count() or 2
-    options = {
-        "java.io.tmpdir": work,
-        "io.netty.tryReflectionSetAccessible": "true",
-        "spark.app.name": "lakehouse",
-        "spark.master": f"local[{cores}]",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.local.dir": work,
-        "spark.log.level": "WARN",
-        "spark.ui.enabled": "false",
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": port,
-        # A stream that falls silent is noticed when it should have ended: soon.
-        "spark.connect.execute.reattachable.senderMaxStreamDuration": "20s",
-        "spark.connect.session.manager.defaultSessionTimeout": "24h",
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.catalogImplementation": "in-memory",
-        "spark.sql.warehouse.dir": work / "warehouse",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",
-        "spark.sql.shuffle.partitions": 2 * cores,
-        "spark.sql.adaptive.enabled": "true",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": 4,
-        # The two that made small writes to Delta four times faster.
-        "spark.databricks.delta.snapshotPartitions": 1,
-        "spark.sql.artifact.isolation.enabled": "false",
-        "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
-    }
-    return [f"-D{name}={value}" for name, value in options.items()]
-
-
-def _environment(token: str) -> dict[str, str]:
-    """Ours without what would steer another Spark; the token travels here because `ps` shows arguments."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    return environment | {
-        "SPARK_CONNECT_AUTHENTICATE_TOKEN": token,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-    }
+def _settle(settings: Settings) -> None:
+    """Leaves to a process of its own what nobody should wait for: see `lakehouse.spark.settle`."""
+    runtime = java.find()
+    archived = archive.path(settings, runtime, launch.class_path(jars.ensure(settings))).exists()
+    if archived and not catalog.published(settings.root):
+        return
+    services.stop(settings, SETTLE, grace=0.0)
+    text = settings.model_dump_json(exclude={"webhook"})
+    services.spawn(settings, SETTLE, [sys.executable, "-m", "lakehouse.spark.settle", text], ready=lambda: True)
 
 
 def _free_port() -> int:
@@ -215,12 +166,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _work_folder(settings: Settings) -> Path:
+def work_folder(settings: Settings) -> Path:
     return settings.root / "services" / "spark-work"
 
 
 def _empty_work_folder(settings: Settings) -> Path:
-    work = _work_folder(settings)
+    work = work_folder(settings)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     return work
