@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 SECONDS = 10
 
 
 def stop_spark_work(session: str) -> None:
-    """Interrupts and releases the Spark session, if there is a server. Takes at most SECONDS: then it is killed."""
+    """Interrupts and releases the Spark session, where there is a server. Takes at most SECONDS: then it is killed."""
     signal.alarm(SECONDS)
-    from lakehouse import settings as settings_module
-    from lakehouse.spark import server
-
-    settings = settings_module.load()
-    if settings.spark is None and server.running(settings) is None:
-        return
+    from lakehouse import settings
     from lakehouse.spark.session import interrupt
 
-    interrupt(settings, session)
+    interrupt(settings.load(), session)
 
 
 if __name__ == "__main__":
-    stop_spark_work(os.environ.get("LAKEHOUSE_SESSION") or sys.exit("no session"))
+    stop_spark_work(os.environ["LAKEHOUSE_SESSION"])

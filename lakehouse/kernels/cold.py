@@ -1,6 +1,6 @@
 """Keeps one ordinary kernel, started as any Jupyter client would, under the same lease as a warm one.
 
-    python -m lakehouse.kernels.cold <descriptor of the lease>
+`python -m lakehouse.kernels.cold N` holds the lease on descriptor N.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lakehouse.kernels.keeper import Keeper
 def main(lease: int) -> None:
     """Serves the one request that comes over `lease`, until its kernel and what follows it have ended."""
     channel = Channel(socket.socket(fileno=lease))
-    keeper = Keeper(_kernel, _aftermath, lambda message: None)
+    keeper = Keeper(_kernel, _aftermath, lambda message: None, lambda words: None)
     keeper.start(channel, channel.ask(timeout=10))
     keeper.run()
 

@@ -70,12 +70,18 @@ def ensure(settings: Settings, tell: Callable[[str], None] = lambda words: None)
 
 def running(settings: Settings) -> ForkProcess | None:
     """The fork process of this lake, if there is one that answers."""
-    return _look(rendezvous.address(settings.root)) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return None
+    try:
+        return _look(rendezvous.address(settings.root))
+    except ServiceError:
+        return None  # whatever listens in a folder that is not ours alone
 
 
 def stop(settings: Settings) -> bool:
     """Ends the fork process with its kernels and their Spark work, and replaced ones too; true if there was any."""
-    _failure(rendezvous.address(settings.root)).unlink(missing_ok=True)
+    with contextlib.suppress(ServiceError):
+        _failure(rendezvous.address(settings.root)).unlink(missing_ok=True)
     processes = _fork_processes(settings.root)
     for process in processes:
         with contextlib.suppress(psutil.Error):

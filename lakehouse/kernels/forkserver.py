@@ -8,6 +8,7 @@ fingerprint (`preload.fingerprint`) is another one is told that this process is 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from lakehouse.kernels.handover import become_kernel, renew
 from lakehouse.kernels.keeper import Keeper, log
 
 IDLE_SECONDS = 12 * 3600
+SPARE_BYTES = 200 << 20  # ipykernel's threads, and a first cell
 
 
 def main(root: Path, mark: str, ready: int) -> None:
@@ -47,10 +49,8 @@ def main(root: Path, mark: str, ready: int) -> None:
 
 
 def _answer(ready: int, words: str) -> None:
-    try:
+    with contextlib.suppress(BrokenPipeError):  # whoever started it no longer waits; the next one finds it
         os.write(ready, words.encode())
-    except BrokenPipeError:
-        pass  # whoever started it no longer waits; the next one finds it
     os.close(ready)
 
 
@@ -59,6 +59,9 @@ def _refuse(message: dict[str, Any], mark: str) -> dict[str, Any] | None:
         return {"stale": True}
     if threads := preload.threads():
         return {"error": f"the fork process has threads of its own ({', '.join(threads)})"}
+    memory = message.get("memory")
+    if memory is not None and memory < (least := preload.memory() + SPARE_BYTES):
+        return {"error": f"kernel_memory = {memory >> 20}m is less than the {least >> 20}m that the imported libraries take"}
     return None
 
 

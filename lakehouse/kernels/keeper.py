@@ -5,6 +5,7 @@ One thread, one loop: the fork process must stay free of threads to be forked at
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -13,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lakehouse.kernels.channel import Channel, Request
@@ -21,6 +22,11 @@ from lakehouse.kernels.handover import isolate
 
 TICK = 5.0
 Body = Callable[[Request], None]
+Refusal = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+def log(words: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {words}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,11 @@ class _Kernel:
 class Keeper:
     """`kernel` and `aftermath` are what a fresh fork does; `refuse` says why no kernel can be started now."""
 
-    def __init__(self, kernel: Body, aftermath: Body, refuse: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+    def __init__(self, kernel: Body, aftermath: Body, refuse: Refusal, log: Callable[[str], None] = log) -> None:
         self._kernel = kernel
         self._aftermath = aftermath
         self._refuse = refuse
+        self._log = log
         self._kernels: dict[int, _Kernel] = {}
         self._aftermaths: dict[int, str] = {}
         self._listener: socket.socket | None = None
@@ -44,6 +51,7 @@ class Keeper:
         self._stopping = False
         self.facts: dict[str, Any] = {}
         self.idle_since = time.monotonic()
+        self._wake = self._watch_signals()
 
     @property
     def busy(self) -> bool:
@@ -52,7 +60,6 @@ class Keeper:
     def run(self, listener: socket.socket | None = None, on_tick: Callable[[], bool] = lambda: True) -> None:
         """Serves until stopped, or until `on_tick` is false; kernels already running are kept to their end."""
         self._listener = listener
-        self._watch_signals()
         if listener is not None:
             self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
         while self._listener is not None or self.busy:
@@ -72,21 +79,21 @@ class Keeper:
             request = Request.parse(message)
             pid = self._fork(self._kernel, request, files)
             self._kernels[pid] = _Kernel(request, channel)
-            log(f"kernel {pid} started, session {request.session}")
+            self._log(f"kernel {pid} started, session {request.session}")
         for number in files:
             os.close(number)
         self._tell(channel, refusal or {"pid": pid})
         self._watch(channel)
 
-    def _watch_signals(self) -> None:
+    def _watch_signals(self) -> tuple[socket.socket, socket.socket]:
         wake, waker = socket.socketpair()
         wake.setblocking(False)
         waker.setblocking(False)
-        self._wake = (wake, waker)
         signal.set_wakeup_fd(waker.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_stopping", True))
         self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
+        return wake, waker
 
     def _watch(self, channel: Channel) -> None:
         if channel not in self._channels:
@@ -110,7 +117,7 @@ class Keeper:
                 self._answer(channel, message)
         except (EOFError, ValueError, KeyError, TypeError) as error:
             if not isinstance(error, EOFError):
-                log(f"a client spoke nonsense: {error!r}")
+                self._log(f"a client spoke nonsense: {error!r}")
             self._forget(channel)
 
     def _answer(self, channel: Channel, message: dict[str, Any]) -> None:
@@ -126,14 +133,12 @@ class Keeper:
         channel.close()
         for pid, kernel in self._kernels.items():
             if kernel.lease is channel:
-                log(f"kernel {pid}: its client is gone")
+                self._log(f"kernel {pid}: its client is gone")
                 _kill(pid)
 
     def _tell(self, channel: Channel, message: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # its end is heard by the selector
             channel.send(message)
-        except OSError:
-            pass  # its end is heard by the selector
 
     def _reap(self) -> None:
         while True:
@@ -148,13 +153,13 @@ class Keeper:
     def _ended(self, pid: int, code: int) -> None:
         if (kernel := self._kernels.pop(pid, None)) is None:
             if code:
-                log(f"stopping the Spark work of session {self._aftermaths[pid]} did not succeed ({code})")
+                self._log(f"stopping the Spark work of session {self._aftermaths[pid]} did not succeed ({code})")
             self._aftermaths.pop(pid, None)
         else:
             _kill(pid)  # what it has started and left behind
-            log(f"kernel {pid} ended with {code}")
+            self._log(f"kernel {pid} ended with {code}")
             self._tell(kernel.lease, {"ended": code})
-            fork = self._fork(self._aftermath, kernel.request, (1, 2))
+            fork = self._fork(self._aftermath, replace(kernel.request, cwd="/", memory=None), (1, 2))
             self._aftermaths[fork] = kernel.request.session
         self.idle_since = time.monotonic()
 
@@ -208,11 +213,5 @@ def _run_to_exit(body: Callable[[], Any]) -> None:
 
 
 def _kill(group: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def log(words: str) -> None:
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {words}", file=sys.stderr, flush=True)

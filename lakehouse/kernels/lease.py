@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lakehouse.errors import ServiceError
 from lakehouse.kernels import control, preload, rendezvous
@@ -23,8 +24,9 @@ _PACKAGE = Path(__file__).parents[2]
 class Lease:
     """A running kernel, `pid`, which leads a process group of its own. Closing the lease kills the group."""
 
-    def __init__(self, channel: Channel, pid: int, warm: bool) -> None:
+    def __init__(self, channel: Channel, pid: int, request: Request, warm: bool) -> None:
         self._channel = channel
+        self._request = request
         self._code: int | None = None
         self.pid = pid
         self.warm = warm
@@ -35,9 +37,10 @@ class Lease:
             try:
                 self._code = next((message["ended"] for message in self._channel.receive() if "ended" in message), None)
             except EOFError:
-                # The keeper was killed. The kernel dies with it, but what the kernel has started may not.
+                # The keeper was killed. The kernel dies with it, but what the kernel has started does not.
                 self._code = -int(signal.SIGKILL)
                 self._signal_group(signal.SIGKILL)
+                _run_apart("aftermath", env=self._request.env)
         return self._code
 
     def signal(self, number: int) -> None:
@@ -62,7 +65,7 @@ def warm(settings: Settings, request: Request, files: tuple[int, int], tell: Cal
             continue  # it has ended in between
         answer = _ask(channel, request.message(fingerprint=preload.fingerprint()), files)
         if "pid" in answer:
-            return Lease(channel, answer["pid"], warm=True)
+            return Lease(channel, answer["pid"], request, warm=True)
         channel.close()
         if "error" in answer:
             raise ServiceError(answer["error"])
@@ -73,20 +76,13 @@ def cold(request: Request, files: tuple[int, int]) -> Lease:
     """An ordinary kernel, under a keeper of its own. Raises ServiceError where not even that can be started."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lakehouse.kernels.cold", str(theirs.fileno())],
-            cwd=_PACKAGE,
-            stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )
-    process.returncode = 0  # never waited for here: its end is heard over the lease
+        _run_apart("cold", str(theirs.fileno()), pass_fds=[theirs.fileno()])
     channel = Channel(ours)
     answer = _ask(channel, request.message(), files)
     if "pid" not in answer:
         channel.close()
         raise ServiceError(f"No kernel could be started: {answer['error']}")
-    return Lease(channel, answer["pid"], warm=False)
+    return Lease(channel, answer["pid"], request, warm=False)
 
 
 def _ask(channel: Channel, message: dict[str, object], files: tuple[int, int]) -> dict[str, object]:
@@ -95,3 +91,15 @@ def _ask(channel: Channel, message: dict[str, object], files: tuple[int, int]) -
         return channel.ask(_FORK_SECONDS)
     except (OSError, EOFError) as error:
         return {"error": f"the keeper of kernels did not answer ({error or 'it ended'})"}
+
+
+def _run_apart(module: str, *arguments: str, **options: Any) -> None:
+    """Starts a process that may outlive this one and is never waited for."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"lakehouse.kernels.{module}", *arguments],
+        cwd=_PACKAGE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        **options,
+    )
+    process.returncode = 0  # else Python warns of a process still running

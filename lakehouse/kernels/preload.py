@@ -92,3 +92,9 @@ def threads() -> list[str]:
         if int(task) != os.getpid():
             names.append(Path(f"/proc/self/task/{task}/comm").read_text().strip())
     return names
+
+
+def memory() -> int:
+    """The bytes of this process that a kernel's memory limit counts."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmData:")[2].split()[0]) << 10

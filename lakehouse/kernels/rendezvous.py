@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lakehouse.errors import ServiceError
@@ -26,17 +26,13 @@ def folder() -> Path:
 
 def private_folder(path: Path) -> Path:
     """`path` as a folder of this user's with mode 0700. Raises ServiceError where it is anything else."""
-    try:
+    with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise ServiceError(f"{path} is not a folder of yours", "Another user may have made it: remove it.")
     if stat.S_IMODE(found.st_mode) & 0o077:
-        raise ServiceError(
-            f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: others can reach the kernels", f"chmod 700 {path}"
-        )
+        raise ServiceError(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: others can reach the kernels", f"chmod 700 {path}")
     return path
 
 

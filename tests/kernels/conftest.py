@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from lakehouse import kernels, settings
+from lakehouse import kernels, services, settings
 from lakehouse.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
@@ -44,10 +44,12 @@ class Place:
         return found
 
     def strangers(self) -> dict[int, str]:
-        """Those of `processes` that are neither the fork process nor about to end (waits a few seconds)."""
+        """Those of `processes` that are not services of the lake, nor about to end (waits a few seconds)."""
         for _ in range(100):
             fork = kernels.running(self.settings)
-            rest = {pid: command for pid, command in self.processes().items() if fork is None or pid != fork.pid}
+            spark = services.read(self.settings, "spark")
+            known = {service.pid for service in (fork, spark) if service}
+            rest = {pid: command for pid, command in self.processes().items() if pid not in known}
             if not rest:
                 break
             time.sleep(0.1)
@@ -87,8 +89,8 @@ def make_place(folder: Path, kernelspec: Path) -> Place:
     (project / "assets" / "__init__.py").touch()
     ours = {"LAKEHOUSE_PROJECT": str(project), "LAKEHOUSE_ROOT": str(folder / "lake"), "JUPYTER_PATH": str(kernelspec)}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "JPY_"))}
-    home = {"HOME": str(folder), "IPYTHONDIR": str(folder / "ipython"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
-    return Place(settings.load(ours), {**clean, **ours, **home}, folder)
+    jupyter = {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
+    return Place(settings.load(ours), {**clean, **ours, **jupyter}, folder)
 
 
 @pytest.fixture(scope="session")

@@ -111,3 +111,9 @@ def test_too_much_memory_is_a_memory_error_in_the_cell(kernel, monkeypatch):
     limited = kernel()
     assert limited.run("x = bytearray(2 << 30)").startswith("MemoryError")
     assert limited.run("import numpy; print(numpy.ones(1 << 20).sum())") == "1048576.0"
+
+
+def test_a_memory_limit_below_what_is_imported_means_a_cold_kernel(kernel, monkeypatch, capfd):
+    monkeypatch.setenv("LAKEHOUSE_KERNEL_MEMORY", "300m")
+    assert "kernel_memory = 300m is less than" in kernel().provisioner.cold_reason
+    assert "kernel_memory = 300m is less than" in capfd.readouterr().err

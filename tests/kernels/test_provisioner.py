@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -8,7 +9,10 @@ import time
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 
+from lakehouse import kernels
 from lakehouse.kernels import rendezvous
 
 TOLD = 'import os; print("told", *(os.environ.get("LAKEHOUSE_" + n) for n in ("TARGET", "SESSION", "RUN_ID")))'
@@ -94,9 +98,7 @@ def test_a_kernel_started_inside_a_kernel_shares_neither_session_nor_run(kernel,
 
 
 def test_nbclient_raises_promptly_when_the_kernel_is_killed(place):
-    from nbclient import NotebookClient
-    from nbclient.exceptions import DeadKernelError
-
+    kernels.ensure(place.settings)
     path = place.notebook("dies", "import os, signal, time; os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)")
     began = time.monotonic()
     with pytest.raises(DeadKernelError):
@@ -112,17 +114,20 @@ def test_papermill_keeps_the_notebook_up_to_the_cell_that_failed(place):
 
 
 def test_kernels_started_at_the_same_time_do_not_collide(place):
-    notebooks = [place.notebook(f"parallel{number}", f"print({number})") for number in range(6)]
-    clients = [place.python(PAPERMILL, str(notebook)) for notebook in notebooks]
-    said = [client.communicate(timeout=120)[0] for client in clients]
-    assert [client.returncode for client in clients] == [0] * 6, said
-    assert [outputs(f"{notebook}.out.ipynb").strip() for notebook in notebooks] == list("012345")
+    async def run_all(notebooks: list[nbformat.NotebookNode]) -> None:
+        await asyncio.gather(*(NotebookClient(notebook).async_execute() for notebook in notebooks))
+
+    paths = [place.notebook(f"parallel{number}", f"print({number})") for number in range(6)]
+    notebooks = [nbformat.read(path, as_version=4) for path in paths]
+    asyncio.run(run_all(notebooks))
+    assert [notebook.cells[0].outputs[0].text.strip() for notebook in notebooks] == list("012345")
 
 
 def test_a_cold_kernel_says_so_and_works_alike(place, capfd, monkeypatch, kernel, tmp_path, eventually):
     tmp_path.chmod(0o755)
-    monkeypatch.setattr("lakehouse.kernels.rendezvous.folder", lambda: rendezvous.private_folder(tmp_path))
-    started = kernel()
+    with monkeypatch.context() as patch:
+        patch.setattr(rendezvous, "folder", lambda: rendezvous.private_folder(tmp_path))
+        started = kernel()
     assert f"a cold kernel, slower by some 15 s: {tmp_path} has mode 0755" in capfd.readouterr().err
     assert "has mode 0755" in started.provisioner.cold_reason
     assert told(started.run(TOLD))[:2] == ["sandbox", started.provisioner.session]
