@@ -71,7 +71,7 @@ def test_names_in_a_query_are_replaced_in_place(sql: str, written: str) -> None:
 
 
 def test_a_query_that_cannot_be_followed_is_refused() -> None:
-    with pytest.raises(SqlError, match="neither layer.name nor a CTE"):
+    with pytest.raises(SqlError, match=r"neither layer\.name nor a CTE"):
         rewrite("select * from flights", relation)
 
 
