@@ -38,10 +38,12 @@ _DIGEST = "lakehouse.digest"
 _LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
 # Types beyond skops's own list that a stored model may hold. Each is data (arrays, numbers, structure) and, when
-# restored, calls nothing that the file could choose.
+# restored, calls nothing that the file could choose. A partial can only call a function that is itself trusted, and
+# of those there is one: it checks an array (boosted trees with categories hold it).
 TRUSTED_TYPES = [
     "numpy.dtype",
     "collections.defaultdict",
+    "functools.partial",
     "sklearn._loss._loss.CyHalfBinomialLoss",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
@@ -51,6 +53,7 @@ TRUSTED_TYPES = [
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 ]
 
 

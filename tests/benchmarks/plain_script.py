@@ -1,0 +1,126 @@
+"""What the same work costs as one plain script: every notebook's cells, one after another, in one process and one
+Spark session on the same warm server. No gate, no pins, no record, no kernel, no Dagster.
+
+    python tests/benchmarks/plain_script.py <lake that holds the raw files> <folder for the tables>
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import lakehouse
+from lakehouse import raw, settings, tables
+from lakehouse.names import TableName
+from lakehouse.notebook import NotebookSpec
+from lakehouse.project import Project
+from lakehouse.spark.session import connect
+
+
+class PlainLake:
+    """Reads and writes Delta tables the plain way, for all the months at once."""
+
+    run_id = "plain"
+
+    def __init__(self, spark: Any, project: Project, lake: Path, folder: Path) -> None:
+        self._spark, self._project, self._lake, self._folder = spark, project, lake, folder
+        self._models: dict[str, Any] = {}
+        self._own: list[str] = []
+
+    def at(self, months: list[str]) -> PlainLake:
+        self._own = months
+        return self
+
+    def _path(self, table: TableName) -> str:
+        return str(self._folder / table.layer / table.name)
+
+    def _months_of(self, table: TableName, partitions: Any) -> str:
+        space = self._project.partitions_of(table)
+        if space is None or not self._own or partitions == "all":
+            return "true"
+        return tables.partitions_clause(space.column, space.cover(partitions, self._own))
+
+    def read(self, name: str, partitions: Any = "own") -> Any:
+        from pyspark.sql import functions as F
+
+        table = TableName.parse(name)
+        if table.layer != "raw":
+            return self._spark.read.format("delta").load(self._path(table)).where(self._months_of(table, partitions))
+        source = self._project.sources[table]
+        paths = [str(file.path) for file in raw.files(self._lake, table)]
+        rows = self._spark.read.format(source.format).options(**source.options).load(paths)
+        return rows.select(
+            "*",
+            F.col("_metadata.file_path").alias("_source_file"),
+            F.lit("").alias("_source_sha256"),
+            F.current_timestamp().alias("_received_at"),
+        )
+
+    def sql(self, query: str, partitions: Any = "own") -> Any:
+        def relation(table: TableName, _versioned: bool) -> str:
+            return f"(select * from delta.`{self._path(table)}` where {self._months_of(table, partitions)})"
+
+        return self._spark.sql(tables.rewrite(query, relation))
+
+    def write(self, frame: Any, name: str) -> None:
+        table = TableName.parse(name)
+        frame = frame if hasattr(frame, "sparkSession") else self._spark.createDataFrame(frame)
+        writer = frame.write.format("delta").mode("overwrite")
+        space = self._project.partitions_of(table)
+        (writer.partitionBy(space.column) if space else writer).save(self._path(table))
+
+    def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any) -> None:
+        import mlflow
+
+        from lakehouse.models import TRUSTED_TYPES
+
+        mlflow.set_tracking_uri(f"sqlite:///{self._folder / 'mlflow.db'}")
+        mlflow.set_experiment(experiment_id=mlflow.create_experiment(name, artifact_location=(self._folder / "models").as_uri()))
+        with mlflow.start_run():
+            mlflow.log_metrics(metrics)
+            mlflow.log_params(parameters)
+            for file, figure in figures.items():
+                mlflow.log_figure(figure, f"{file}.png")
+            mlflow.sklearn.log_model(
+                model, name="model", input_example=example, pip_requirements=["scikit-learn"], skops_trusted_types=TRUSTED_TYPES
+            )
+        model.version = 1
+        self._models[name] = model
+
+    def load_model(self, name: str) -> Any:
+        return self._models[name]
+
+
+def main(lake: Path, folder: Path) -> None:
+    now = settings.load()
+    sys.path.insert(0, str(now.project))
+    project = Project.load(now.project)
+    spark = connect(now)
+    plain = PlainLake(spark, project, lake, folder)
+    for asset in project.order():
+        if asset in project.notebooks:
+            _run(project.notebooks[asset], project, plain)
+    spark.stop()
+
+
+def _run(spec: NotebookSpec, project: Project, plain: PlainLake) -> None:
+    import matplotlib.pyplot as plt
+
+    space = project.partitions_of(spec.name)
+    months = [str(key) for key in space.keys()] if space else []
+    lakehouse.open = lambda _name: plain.at(months)
+    namespace: dict[str, Any] = {}
+    for cell in spec.code_cells:
+        exec(compile(cell.source, f"{spec.file}:{cell.number}", "exec"), namespace)
+        if spec.partition_parameter and spec.partition_parameter.cell == cell.number:
+            namespace[spec.partition_parameter.name] = months
+    plt.close("all")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
