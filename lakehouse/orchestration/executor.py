@@ -25,6 +25,8 @@ _SINGLE_THREADED = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
+_HARMLESS = {"termination-handler", "QueueFeederThread"}
+
 
 def forked_executor(parallel: int) -> dg.ExecutorDefinition:
     """Runs at most `parallel` steps side by side."""
@@ -43,12 +45,13 @@ def start_method() -> str:
 
 
 def thread_count() -> int:
-    """All threads of this process, also those that Python does not know of.
+    """All threads of this process that a fork could trip over, also those that Python does not know of.
 
-    The one that draws a progress bar is left out: the locks it may hold are its own, and no step draws.
+    Left out are those that hold no lock but their own: the one that draws a progress bar, and the two by which
+    Dagster's own process of a run hears of a cancel and sends its events.
     """
-    drawing = [thread for thread in threading.enumerate() if type(thread).__module__ == "rich.live"]
-    return len(list(Path("/proc/self/task").iterdir())) - len(drawing)
+    harmless = [thread for thread in threading.enumerate() if thread.name in _HARMLESS or type(thread).__module__ == "rich.live"]
+    return len(list(Path("/proc/self/task").iterdir())) - len(harmless)
 
 
 def preload() -> None:

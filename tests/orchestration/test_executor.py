@@ -41,3 +41,18 @@ def test_a_progress_bar_is_no_obstacle(place: Place) -> None:
         print(chosen)
     """)
     assert out.split() == ["fork"]
+
+
+def test_the_threads_of_dagsters_own_run_process_are_no_obstacle(place: Place) -> None:
+    out = place.python("""
+        import multiprocessing, threading
+        from dagster._utils import start_termination_thread
+        from lakehouse.orchestration import executor
+        spawning = multiprocessing.get_context("spawn")
+        stop, done, queue = spawning.Event(), threading.Event(), spawning.Queue()
+        start_termination_thread(stop, done)
+        queue.put("an event")
+        print(threading.active_count(), executor.start_method())
+        done.set(), stop.set()
+    """)
+    assert out.split() == ["3", "fork"]
