@@ -92,7 +92,8 @@ class RunRecord(Result):
 
 def new_run_id() -> str:
     """A name for a run that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
 
 
 def folder(root: Path, asset: TableName, run_id: str) -> Path:

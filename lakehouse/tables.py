@@ -92,7 +92,7 @@ class Resolver:
         path = lake_path(self.root, table)
         if deltalog.latest(path) is None:
             near = did_you_mean(table, self.tables())
-            raise UnknownName(f"Table {table} has not been built", f"To build it: lakehouse run {table.slashed}{near and f'. {near.strip()}'}")
+            raise UnknownName(f"Table {table} has not been built", f"To build it: lakehouse run {table.slashed}{near and '.' + near}")
         return path
 
     def tables(self) -> list[TableName]:

@@ -117,7 +117,8 @@ def has_text(text: str) -> str:
 def main() -> None:
     dagster = f"http://localhost:{settings.load().dagster_port}"
     with browser() as page:
-        page.open(f"{dagster}/asset-groups?expanded=raw,bronze,silver,gold,features,models,scores", has_text("carrier_performance"), 6)
+        layers = "raw,bronze,silver,gold,features,models,scores"
+        page.open(f"{dagster}/asset-groups?expanded={layers}", has_text("carrier_performance"), 6)
         page.shoot("dagster-lineage.png")
         page.open(f"{dagster}/assets/silver/flights?view=overview", has_text("Column name"), 4)
         page.shoot("dagster-table.png")

@@ -125,22 +125,25 @@ def _line(asset: Any, event: str, seconds: float, outcome: Any) -> str:
 
 
 def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], seconds: float) -> None:
+    from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("asset", "rows", "seconds", "checks")
-    table.add_column("notebook", overflow="fold")
+    table = Table("asset", "rows", "seconds", "checks", "notebook", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns[1:4]:
         column.justify = "right"
     for outcome in outcomes:
         rows = f"{outcome.rows:,}" if outcome.rows is not None else ""
-        notebook = os.path.relpath(outcome.notebook) if outcome.notebook else ""
+        notebook = f"[link={outcome.notebook.as_uri()}]{outcome.notebook.parent.name}[/link]" if outcome.notebook else ""
         table.add_row(outcome.asset.slashed, rows, f"{outcome.seconds:.1f}", _checks(outcome), notebook)
     console.print(table)
+    where = os.path.relpath(now.root / "runs")
+    console.print(f"The executed notebooks: {where}/<asset>/<notebook>/notebook.ipynb", soft_wrap=True)
     for outcome in outcomes:
         if outcome.status == "failed":
-            console.print(f"[red]✗ {outcome.asset.slashed}[/]: {outcome.cause}", markup=True)
+            console.print(f"[red]✗ {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
         elif outcome.status == "skipped":
-            console.print(f"[yellow]– {outcome.asset.slashed}[/]: {outcome.cause}")
+            console.print(f"[yellow]– {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
     done = sum(outcome.status == "succeeded" for outcome in outcomes)
     console.print(f"\n{done} of {len(outcomes)} assets brought up to date in {seconds:.0f} s.")
     _print_next(console, now, [outcome for outcome in outcomes if outcome.rows])
@@ -165,10 +168,10 @@ def _print_next(console: Console, now: Settings, written: list[Any]) -> None:
     lines = [
         ("up", f"Dagster on http://localhost:{now.dagster_port}, MLflow on http://localhost:{now.mlflow_port}"),
         ("lab", "JupyterLab on notebooks/"),
-        *([(f'sql "select * from {example}"', "ask any table")] if example else []),
+        *([(f'sql "select * from {example} limit 5"', "ask any table")] if example else []),
         ("--help", "everything else"),
     ]
     console.print("\nWhat next")
     for words, meaning in lines:
-        console.print(f"  {command} {words:<44} {meaning}", soft_wrap=True)
+        console.print(f"  {command} {words}", meaning, sep="\n      ", soft_wrap=True)
     serving.tell_running(console, now)

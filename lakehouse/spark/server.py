@@ -99,10 +99,13 @@ def _remote(url: str) -> Server:
     answer = ping(address, REMOTE_SECONDS)
     if answer is Answer.YES:
         return Server(url, address.token, None, None, None, started=False, address=address)
-    refused = answer is Answer.REFUSED
+    words = {
+        Answer.REFUSED: "refused the token",
+        Answer.GONE: "cannot be reached: nobody listens there",
+        Answer.SILENT: f"does not answer (waited {REMOTE_SECONDS:.0f} s)",
+    }
     raise SparkLost(
-        f"The Spark server {address.endpoint} (LAKEHOUSE_SPARK) "
-        + ("refused the token" if refused else f"cannot be reached: no answer within {REMOTE_SECONDS:.0f} s"),
+        f"The Spark server {address.endpoint} (LAKEHOUSE_SPARK) {words[answer]}",
         "Check its address and that it runs, or unset LAKEHOUSE_SPARK to use a server of our own.",
     )
 

@@ -112,7 +112,7 @@ def _run(spec: NotebookSpec, project: Project, plain: PlainLake) -> None:
     import matplotlib.pyplot as plt
 
     space = project.partitions_of(spec.name)
-    months = [str(key) for key in space.keys()] if space else []
+    months = [str(key) for key in space.keys()] if space else []  # noqa: SIM118  # no dictionary
     lakehouse.open = lambda _name: plain.at(months)
     namespace: dict[str, Any] = {}
     for cell in spec.code_cells:
