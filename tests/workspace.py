@@ -7,6 +7,7 @@ test_runner.py and test_four_ways.py.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from lakehouse import deltalog, raw, record, tables
+from lakehouse import deltalog, kernels, raw, record, tables
 from lakehouse import plan as plans
 from lakehouse import settings as settings_module
 from lakehouse.lake import Lake
@@ -32,6 +33,9 @@ PARAMETERS = 'months: list[month] = ["2013-01"]  # months to build'
 IMPORTS = "from lakehouse import month"
 VALUES = {"month": {"type": "string", "nullable": False}, "id": {"type": "bigint", "nullable": False}, "value": "double"}
 """Columns of the tables that most tests write."""
+
+COMMAND = [sys.executable, "-c", "import sys; from lakehouse.cli import main; sys.exit(main())"]
+"""The command `lakehouse`, as installed beside this Python."""
 
 _SESSION = str(uuid.uuid4())
 
@@ -122,6 +126,17 @@ class Workspace:
         spark = connect(self.settings, _SESSION)
         return sorted((tuple(row) for row in spark.sql(f"select {columns} from delta.`{self.path(table)}`").collect()), key=str)
 
+    @property
+    def shell(self) -> dict[str, str]:
+        """The environment of a user's shell in this project."""
+        ours = {name: value for name, value in self.environ.items() if name != "LAKEHOUSE_SESSION"}
+        return {**os.environ, **ours}
+
+    def command(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """`lakehouse …` in a process of its own."""
+        argv, env = [*COMMAND, *words], {**self.shell, **environ}
+        return subprocess.run(argv, cwd=self.project, env=env, capture_output=True, text=True, check=False, timeout=300)
+
     @contextmanager
     def running(self, target: str = "lake", **environ: str) -> Iterator[None]:
         """The environment of a kernel, and the project's own modules where they would be found."""
@@ -155,3 +170,14 @@ def new_workspace(spark_address: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def workspace(new_workspace: Callable[[str], Workspace]) -> Workspace:
     return new_workspace("workspace")
+
+
+@pytest.fixture(scope="session")
+def warm(new_workspace: Callable[[str], Workspace]) -> Iterator[Workspace]:
+    """The one workspace in which tests start kernels; each has notebooks of its own there."""
+    made = new_workspace("warm")
+    made.write({}, {})
+    tables.open_root(made.root)
+    kernels.ensure(made.settings)
+    yield made
+    kernels.stop(made.settings)
