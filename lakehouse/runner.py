@@ -197,15 +197,15 @@ def _original_number(index: int, run: _Run) -> int:
 
 
 def _cell_under_way(run: _Run) -> str:
-    """Which cell was running when the executed notebook was last saved."""
+    """The cell in which the run ended: papermill leaves those after it pending."""
     import nbformat
 
     try:
         cells = nbformat.read(run.folder / record.PARTIAL, as_version=4).cells
     except (OSError, ValueError):
         return "its start"
-    for index, cell in enumerate(cells):
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("status") in ("running", "failed"):
+    for index, cell in reversed(list(enumerate(cells))):
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("status") in ("running", "completed", "failed"):
             return f"cell {_original_number(index, run)}"
     return "its start"
 
