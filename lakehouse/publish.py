@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from lakehouse.contract import Contract
 from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
+from lakehouse.spark.session import spark_seconds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,6 +48,8 @@ class Publisher:
     def __init__(self, lake: Lake, result: Result) -> None:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
+        # Seconds waited for Spark while auditing and publishing, which count as those and not as "spark".
+        self._spark_elsewhere = 0.0
         self._save()
 
     def write(self, frame: DataFrame, table: TableName) -> None:
@@ -68,7 +73,9 @@ class Publisher:
         awaited = {item.table for item in lake._spec.writes} if not lake._spec.explore else {table}
         if awaited <= set(self._staged):
             for item in sorted(self._staged.values(), key=lambda item: item.table == lake._spec.name):
-                self._publish(item)
+                with self._spending("publishing"):
+                    self._publish(item)
+            self._save()
             self._staged.clear()
 
     def log_model(self, models: Any, model: Any, name: TableName, about: dict[str, Any]) -> int:
@@ -88,9 +95,7 @@ class Publisher:
         return bool(contract and contract.partitions and not self._lake.partitions and not self._lake._spec.explore)
 
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
-        began = time.monotonic()
         computed = frame.localCheckpoint(eager=True)
-        self._spent("spark", began)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
@@ -101,9 +106,8 @@ class Publisher:
         from lakehouse import gate
 
         assert staged.contract is not None
-        began = time.monotonic()
-        checks = gate.audit(staged.frame, staged.contract, staged.partitions)
-        self._spent("auditing", began)
+        with self._spending("auditing"):
+            checks = gate.audit(staged.frame, staged.contract, staged.partitions)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -119,7 +123,7 @@ class Publisher:
             )
 
     def _publish(self, staged: _Staged) -> None:
-        lake, began = self._lake, time.monotonic()
+        lake = self._lake
         path = tables.lake_path(lake._root, staged.table)
         if lake.in_sandbox:
             own = tables.sandbox_path(lake._root, staged.table)
@@ -138,7 +142,6 @@ class Publisher:
                     raise
                 time.sleep(0.2 * 2**attempt)
         self._note_write(staged, path)
-        self._spent("publishing", began)
         self._save()
 
     def _note_write(self, staged: _Staged, path: Any) -> None:
@@ -173,10 +176,17 @@ class Publisher:
             }
         )
 
-    def _spent(self, part: str, began: float) -> None:
-        self.result.timings[part] = self.result.timings.get(part, 0.0) + time.monotonic() - began
+    @contextmanager
+    def _spending(self, part: str) -> Iterator[None]:
+        began, waited = time.monotonic(), spark_seconds()
+        try:
+            yield
+        finally:
+            self._spark_elsewhere += spark_seconds() - waited
+            self.result.timings[part] = self.result.timings.get(part, 0.0) + time.monotonic() - began
 
     def _save(self) -> None:
+        self.result.timings["spark"] = spark_seconds() - self._spark_elsewhere
         if not self._lake.in_sandbox:
             where = record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
             record.save(where / record.RESULT, self.result)
