@@ -1,8 +1,12 @@
-"""A cancelled step is interrupted once: a second signal must not cut short the clean-up that the first began."""
+"""How a step ends early: interrupted once, so that nothing cuts short its clean-up, and never outliving its run."""
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,3 +36,14 @@ def one_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with_run() -> None:
+    """Has this step's process told to end (SIGTERM) when the run's process dies, even by kill -9. Linux only."""
+    parent = multiprocessing.parent_process()
+    if parent is None or sys.platform != "linux":
+        return
+    death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None, use_errno=True).prctl(death_signal, signal.SIGTERM)
+    if os.getppid() != parent.pid:  # it died before we could ask
+        raise KeyboardInterrupt

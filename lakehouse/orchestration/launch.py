@@ -20,7 +20,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from lakehouse import record
 from lakehouse import settings as current_settings
 from lakehouse.names import TableName
-from lakehouse.orchestration import describe
+from lakehouse.orchestration import abandoned, describe
 from lakehouse.orchestration.definitions import LOCATION, build_definitions
 from lakehouse.orchestration.grouping import Group, Piece, groups
 from lakehouse.orchestration.instance import instance
@@ -65,6 +65,7 @@ def execute(project: Project, settings: Settings, steps: Sequence[Step], on_even
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with instance(settings) as store:
+            abandoned.settle(store)
             execution = _Execution(project, settings, store, steps, on_event)
             for group in groups(project, steps):
                 execution.run(group)
@@ -128,7 +129,7 @@ class _Execution:
         return self._store.create_run_for_job(
             self._job.get_subset(asset_selection=keys).get_definition(),
             asset_selection=keys,
-            tags={"lakehouse/origin": "command line", **range_tags(months)},
+            tags={abandoned.PROCESS: abandoned.this_process(), **range_tags(months)},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             remote_job_origin=_origin(self._project.path),
             job_code_origin=self._job.get_python_origin(),

@@ -20,7 +20,7 @@ def of_run(record: RunRecord) -> dict[str, dg.MetadataValue]:
         "run": dg.MetadataValue.text(record.run_id),
         "seconds": dg.MetadataValue.float(round(record.seconds, 3)),
         "seconds by phase": dg.MetadataValue.json({name: round(value, 3) for name, value in record.timings.items()}),
-        "inputs": dg.MetadataValue.json(_jsonable(record.inputs)),
+        "inputs": dg.MetadataValue.json(_versions(record.inputs)),
     }
     return {**of_notebook(record.notebook), **shown}
 
@@ -65,8 +65,11 @@ def data_version(root: Path, table: TableName, keys: Iterable[str] | None) -> dg
     return dg.DataVersion(str(max(found.values(), default="none")))
 
 
-def _jsonable(inputs: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Versions only: what was seen in each partition fills the page and stands in the record."""
+def _versions(inputs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The pinned version of each table, or the beginning of what identifies each raw partition and model."""
     return {
-        table: (facts.get("version") if facts.get("version") is not None else facts.get("seen")) for table, facts in inputs.items()
+        table: facts["version"]
+        if facts.get("version") is not None
+        else {part: str(seen)[:12] for part, seen in (facts.get("seen") or {}).items()}
+        for table, facts in inputs.items()
     }

@@ -14,7 +14,7 @@ from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.orchestration import checks, describe, metadata
 from lakehouse.orchestration.failure import failed
-from lakehouse.orchestration.interrupts import one_interrupt
+from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
 from lakehouse.plan import plan
 from lakehouse.project import Project
 from lakehouse.record import RunRecord
@@ -46,6 +46,7 @@ class Steps:
             values[spec.partition_parameter.name] = due
         try:
             with one_interrupt():
+                end_with_run()
                 done = runner.run(spec.name, values, self.settings, origin="dagster", labels={RUN_LABEL: context.run_id})
         except LakehouseError as error:
             ended = self._record_of(context.run_id, spec.name)
@@ -60,6 +61,7 @@ class Steps:
         if due is not None:
             try:
                 with one_interrupt():
+                    end_with_run()
                     for key in due or [None]:
                         raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
             except LakehouseError as error:

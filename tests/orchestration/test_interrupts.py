@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -20,3 +22,33 @@ def test_the_first_signal_interrupts_and_the_next_does_not_cut_the_clean_up(numb
             cleaned = True
     assert cleaned
     assert signal.getsignal(number) is before
+
+
+CHILD = """
+import multiprocessing, os, signal, sys, time
+from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
+
+def step():
+    try:
+        with one_interrupt():
+            end_with_run()
+            print("ready", flush=True)
+            time.sleep(60)
+    except KeyboardInterrupt:
+        print("cleaned up", flush=True)
+
+process = multiprocessing.get_context("fork").Process(target=step)
+process.start()
+process.join()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asked of Linux")
+def test_a_step_ends_with_the_run_that_was_killed() -> None:
+    run = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "ready\n"
+    run.kill()
+    assert run.stdout.read() == "cleaned up\n"  # and the pipe is closed: nobody is left
+    run.wait()
+    run.stdout.close()

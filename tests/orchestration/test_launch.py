@@ -139,3 +139,22 @@ def test_an_unchanged_step_of_a_schedule_tells_its_result_again(live: Place, fir
     version = deltalog.latest(table)
     assert json.loads(live.python(SKIP).splitlines()[-1]) == [True, str(version), 5]
     assert deltalog.latest(table) == version
+
+
+SHARED = """
+    import dagster as dg
+    from lakehouse.orchestration.spark import SharedSpark
+
+    @dg.asset
+    def counted(context: dg.AssetExecutionContext, spark: SharedSpark) -> None:
+        context.log.info("counting")
+        print("rows", spark.spark_session.range(7).count(), spark.spark_session.conf.get("spark.sql.shuffle.partitions"))
+
+    resource = SharedSpark(spark_config={"spark.sql.shuffle.partitions": 3})
+    assert resource._spark_session is None
+    dg.materialize([counted], resources={"spark": resource})
+"""
+
+
+def test_python_assets_share_the_lakes_spark(live: Place, first: dict[str, Any]) -> None:
+    assert live.python(SHARED).splitlines()[-1] == "rows 7 3"
