@@ -67,6 +67,8 @@ def _spark_options(settings: Settings, port: int, work: Path) -> list[str]:
         "spark.sql.ansi.enabled": "true",
         "spark.sql.shuffle.partitions": 2 * cores,
         "spark.sql.adaptive.enabled": "true",
+        # An error shows what was wrong with the query, not Java's frames (they stand in the log).
+        "spark.sql.connect.serverStacktrace.enabled": "false",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": 4,
         # The two that made small writes to Delta four times faster.
         "spark.databricks.delta.snapshotPartitions": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import pwd
 from typing import TYPE_CHECKING
@@ -66,6 +67,8 @@ def _new_session(settings: Settings, found: server.Server, session_id: str | Non
 
     from lakehouse.spark.channel import WatchedBuilder
 
+    # pyspark.sql.functions look here to learn that there is no JVM in this process.
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     service = None if settings.spark else services.read(settings, server.NAME)
     watch = Watch(found.address, service, _stopwatch)
     builder = WatchedBuilder(found.url, watch)
@@ -73,12 +76,21 @@ def _new_session(settings: Settings, found: server.Server, session_id: str | Non
     if session_id:
         builder.set(builder.PARAM_SESSION_ID, session_id)
     _retire_lost()
+    _keep_errors_short()
     session = SparkSession.builder.channelBuilder(builder).create()
     session.client.set_retry_policies([DefaultPolicy(**RETRIES)])
     if not _open:
         atexit.register(_release_all)
     _open[session.session_id] = session, watch
     return session
+
+
+def _keep_errors_short() -> None:
+    """pyspark also logs each error it raises, as JSON on stderr with every frame: what is raised says it all."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _retire_lost() -> None:
