@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
@@ -11,6 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
+
+
+class Classifier(Protocol):
+    """A fitted model, or one that was loaded from the lake."""
+
+    def predict_proba(self, features: pd.DataFrame, /) -> np.ndarray: ...
+
 
 CATEGORIES = ["carrier", "origin", "destination"]
 NUMBERS = [
@@ -60,6 +70,22 @@ def linear() -> Pipeline:
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = ColumnTransformer([("codes", OneHotEncoder(handle_unknown="ignore"), CATEGORIES), ("numbers", numbers, NUMBERS)])
     return Pipeline([("columns", columns), ("regression", LogisticRegression(max_iter=200))])
+
+
+def fit(model: Pipeline, features: pd.DataFrame, outcome: pd.Series) -> Pipeline:
+    """`model` fitted to rows of features, on one thread.
+
+    One, because OpenMP's threads spin while they wait for each other: where Spark wants the same cores, two took ten
+    times as long as one. And the result is the same to the last bit on any machine.
+    """
+    with threadpool_limits(1):
+        return model.fit(inputs(features), outcome)
+
+
+def score(model: Classifier, features: pd.DataFrame) -> np.ndarray:
+    """The probability of being late for each row of features, shape (rows,)."""
+    with threadpool_limits(1):
+        return model.predict_proba(inputs(features))[:, 1]
 
 
 def measures(outcome: pd.Series, score: np.ndarray) -> dict[str, float]:
