@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lakehouse import errors, record
-from lakehouse.errors import CellFailed, CellTimeout, Cancelled, KernelDied, LakehouseError, NotebookError, RunFailed
+from lakehouse.errors import Cancelled, CellFailed, CellTimeout, KernelDied, LakehouseError, NotebookError, RunFailed
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import to_injectable

@@ -87,7 +87,7 @@ def _print(rows: pd.DataFrame, limit: int) -> None:
 
 
 def _is_null(value: object) -> bool:
-    return value is None or value != value  # noqa: PLR0124  # only NaN and NaT differ from themselves
+    return value is None or value != value  # only NaN and NaT differ from themselves
 
 
 def _text(value: object) -> str:

@@ -102,7 +102,9 @@ def _execute(console: Console, project: Project, now: Settings, steps: list[Step
 
         outcomes = launch.execute(project, now, steps, show)
     _print_outcomes(console, now, outcomes, time.monotonic() - began)
-    return 0 if all(outcome.status in ("succeeded", "skipped") for outcome in outcomes) else 1
+    if any(outcome.status == "cancelled" for outcome in outcomes):
+        raise KeyboardInterrupt
+    return 0 if all(outcome.status == "succeeded" for outcome in outcomes) else 1
 
 
 def _warm_up(now: Settings, steps: list[Step]) -> None:
@@ -119,7 +121,7 @@ def _warm_up(now: Settings, steps: list[Step]) -> None:
 
 
 def _line(asset: Any, event: str, seconds: float, outcome: Any) -> str:
-    marks = {"succeeded": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]"}
+    marks = {"succeeded": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "cancelled": "[yellow]■[/]"}
     rows = f"{outcome.rows:>9,} rows" if getattr(outcome, "rows", None) is not None else " " * 14
     return f"{marks.get(event, event)} {asset.slashed:<28} {rows} {seconds:6.1f} s"
 
@@ -142,7 +144,7 @@ def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], second
     for outcome in outcomes:
         if outcome.status == "failed":
             console.print(f"[red]✗ {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
-        elif outcome.status == "skipped":
+        elif outcome.status != "succeeded":
             console.print(f"[yellow]– {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
     done = sum(outcome.status == "succeeded" for outcome in outcomes)
     console.print(f"\n{done} of {len(outcomes)} assets brought up to date in {seconds:.0f} s.")

@@ -20,8 +20,6 @@ import pytest
 from lakehouse import kernels, services, settings
 from lakehouse.settings import Settings
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
-
 
 @dataclass
 class Place:
@@ -95,6 +93,8 @@ def make_place(folder: Path, kernelspec: Path) -> Place:
 
 @pytest.fixture(scope="session")
 def shared_place(kernelspec: Path) -> Iterator[Place]:
+    if sys.platform != "linux":
+        pytest.skip("warm kernels need Linux")
     with tempfile.TemporaryDirectory(prefix="lakehouse-kernels-") as folder:
         place = make_place(Path(folder), kernelspec)
         try:

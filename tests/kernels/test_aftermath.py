@@ -6,6 +6,7 @@ import signal
 import psutil
 import pytest
 
+from lakehouse import kernels
 from lakehouse.kernels import rendezvous
 from lakehouse.spark import server
 
@@ -27,7 +28,7 @@ def engine(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["warm", "cold"])
+@pytest.mark.parametrize("kind", ["warm", "cold", "fork process killed"])
 def test_the_query_of_a_killed_kernel_is_stopped(place, kernel, engine, eventually, monkeypatch, tmp_path, kind):
     tmp_path.chmod(0o755)
     with monkeypatch.context() as patch:
@@ -36,8 +37,16 @@ def test_the_query_of_a_killed_kernel_is_stopped(place, kernel, engine, eventual
         started = kernel()
     assert bool(started.provisioner.cold_reason) == (kind == "cold")
     assert started.run(OPEN) == "2"
+    before = _cpu_seconds(engine)
     started.client.execute(LONG)
-    assert eventually(lambda: engine.cpu_percent(0.5) > 50, 20)
-    os.kill(started.provisioner.pid, signal.SIGKILL)
+    assert eventually(lambda: _cpu_seconds(engine) - before > 5, 60)
+    fork = kernels.running(place.settings)
+    os.kill(fork.pid if kind == "fork process killed" else started.provisioner.pid, signal.SIGKILL)
+    assert eventually(lambda: not started.manager.is_alive(), 3)
     # It would go on for minutes.
-    assert eventually(lambda: engine.cpu_percent(1.0) < 20, 15)
+    assert eventually(lambda: engine.cpu_percent(1.0) < 10, 15)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
