@@ -197,7 +197,7 @@ def _original_number(index: int, run: _Run) -> int:
 
 
 def _cell_under_way(run: _Run) -> str:
-    """The cell in which the run ended: papermill leaves those after it pending."""
+    """The cell in which the run ended: the last that papermill began (it calls all of them completed)."""
     import nbformat
 
     try:
@@ -205,7 +205,7 @@ def _cell_under_way(run: _Run) -> str:
     except (OSError, ValueError):
         return "its start"
     for index, cell in reversed(list(enumerate(cells))):
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("status") in ("running", "completed", "failed"):
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time"):
             return f"cell {_original_number(index, run)}"
     return "its start"
 
