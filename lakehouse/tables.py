@@ -92,7 +92,8 @@ class Resolver:
         path = lake_path(self.root, table)
         if deltalog.latest(path) is None:
             near = did_you_mean(table, self.tables())
-            raise UnknownName(f"Table {table} has not been built", f"To build it: lakehouse run {table.slashed}{near and '.' + near}")
+            built = f"To build it: lakehouse run {table.slashed}"
+            raise UnknownName(f"Table {table} has not been built", f"{built}.{near}" if near else built)
         return path
 
     def tables(self) -> list[TableName]:

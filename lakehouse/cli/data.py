@@ -68,7 +68,7 @@ def _ask(spark: Any, text: str, count: int | None) -> pd.DataFrame:
     except PySparkException as error:
         kind = "The query is not understood" if isinstance(error, AnalysisException) else "The query failed"
         reason = str(error.getMessage() or error).split("\n\nJVM stacktrace")[0].split("; line ")[0].split("\n== SQL")[0]
-        raise LakehouseError(f"{kind}: {reason.strip()}", "Correct the query; `lakehouse sql \"show tables\"` is not SQL on tables.") from None
+        raise LakehouseError(f"{kind}: {reason.strip()}", "Correct the query; it is read as Spark SQL.") from None
 
 
 def _print(rows: pd.DataFrame, limit: int) -> None:
@@ -141,7 +141,8 @@ def sandbox_diff(
     if as_json:
         print(json.dumps({"only_in_sandbox": found.only_in_sandbox, "only_in_lake": found.only_in_lake, "same": found.same}))
         return 0
-    print(f"{table}: {found.same:,} rows the same, {found.only_in_sandbox:,} only in your sandbox, {found.only_in_lake:,} only in the lake")
+    here, there = found.only_in_sandbox, found.only_in_lake
+    print(f"{table}: {found.same:,} rows the same, {here:,} only in your sandbox, {there:,} only in the lake")
     if len(found.examples):
         _print(found.examples, len(found.examples))
     return 0

@@ -121,7 +121,7 @@ def _warm_up(now: Settings, steps: list[Step]) -> None:
 
 
 def _line(asset: Any, event: str, seconds: float, outcome: Any) -> str:
-    marks = {"succeeded": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]–[/]", "cancelled": "[yellow]■[/]"}
+    marks = {"succeeded": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[yellow]-[/]", "cancelled": "[yellow]■[/]"}
     rows = f"{outcome.rows:>9,} rows" if getattr(outcome, "rows", None) is not None else " " * 14
     return f"{marks.get(event, event)} {asset.slashed:<28} {rows} {seconds:6.1f} s"
 
@@ -145,7 +145,7 @@ def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], second
         if outcome.status == "failed":
             console.print(f"[red]✗ {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
         elif outcome.status != "succeeded":
-            console.print(f"[yellow]– {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
+            console.print(f"[yellow]- {outcome.asset.slashed}[/]: {escape(outcome.cause)}", soft_wrap=True)
     done = sum(outcome.status == "succeeded" for outcome in outcomes)
     console.print(f"\n{done} of {len(outcomes)} assets brought up to date in {seconds:.0f} s.")
     _print_next(console, now, [outcome for outcome in outcomes if outcome.rows])

@@ -120,7 +120,8 @@ def tell_running(console: Console, now: Settings) -> None:
 
     names = [f"{service.name} (process {service.pid})" for service in services.all(now)]
     if names:
-        console.print(f"\nStill running, so that the next run starts at once: {', '.join(names)}. {command_name(now)} down ends them.", soft_wrap=True)
+        told = f"Still running, so that the next run starts at once: {', '.join(names)}."
+        console.print(f"\n{told} {command_name(now)} down ends them.", soft_wrap=True)
 
 
 def command_name(now: Settings) -> str:

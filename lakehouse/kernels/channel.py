@@ -22,6 +22,7 @@ class Request:
     env: dict[str, str]  # all of it: nothing of the keeper's own environment remains
     session: str  # id of the Spark session that the kernel uses
     memory: int | None = None  # bytes
+    sockets: str = ""  # where the names of its sockets begin, if these are files
 
     def message(self, **more: Any) -> dict[str, Any]:
         return {"do": "start", **asdict(self), **more}

@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def ensure(settings: Settings, tell: Callable[[str], None] = lambda words: None)
     found = _look(path)
     if found and found.fingerprint == mark:
         return found
-    with rendezvous.starting(path):
+    with _alone(settings):
         found = _look(path)
         if found and found.fingerprint == mark:
             return found
@@ -68,6 +68,15 @@ def ensure(settings: Settings, tell: Callable[[str], None] = lambda words: None)
     return ForkProcess(**{**vars(found), "started": True})
 
 
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        # Where the lake cannot be written, two at once may start two: the later one replaces the other.
+        with contextlib.suppress(LakeError, OSError):
+            held.enter_context(services.lock(settings, NAME))
+        yield
+
+
 def running(settings: Settings) -> ForkProcess | None:
     """The fork process of this lake, if there is one that answers."""
     if sys.platform != "linux":
@@ -80,8 +89,6 @@ def running(settings: Settings) -> ForkProcess | None:
 
 def stop(settings: Settings) -> bool:
     """Ends the fork process with its kernels and their Spark work, and replaced ones too; true if there was any."""
-    with contextlib.suppress(ServiceError):
-        _failure(rendezvous.address(settings.root)).unlink(missing_ok=True)
     processes = _fork_processes(settings.root)
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -92,6 +99,10 @@ def stop(settings: Settings) -> bool:
         for process in alive if time.monotonic() > deadline else []:
             with contextlib.suppress(psutil.Error):
                 process.kill()  # Linux then kills its kernels
+    with contextlib.suppress(ServiceError):
+        path = rendezvous.address(settings.root)
+        for file in (path, _failure(path)):
+            file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         services.stop(settings, NAME)
     return bool(processes)

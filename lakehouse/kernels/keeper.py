@@ -6,6 +6,7 @@ One thread, one loop: the fork process must stay free of threads to be forked at
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import selectors
 import signal
@@ -157,6 +158,7 @@ class Keeper:
             self._aftermaths.pop(pid, None)
         else:
             _kill(pid)  # what it has started and left behind
+            _remove_sockets(kernel.request)
             self._log(f"kernel {pid} ended with {code}")
             self._tell(kernel.lease, {"ended": code})
             fork = self._fork(self._aftermath, replace(kernel.request, cwd="/", memory=None), (1, 2))
@@ -215,3 +217,10 @@ def _run_to_exit(body: Callable[[], Any]) -> None:
 def _kill(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def _remove_sockets(request: Request) -> None:
+    """The client does so too, if it still can."""
+    for name in glob.glob(f"{glob.escape(request.sockets)}-[0-9]*") if request.sockets else ():
+        with contextlib.suppress(OSError):
+            os.unlink(name)

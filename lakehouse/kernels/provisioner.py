@@ -63,6 +63,7 @@ class WarmProvisioner(LocalProvisioner):
             env=kwargs["env"],
             session=self.session,
             memory=_bytes(self._settings.kernel_memory),
+            sockets=str(self.connection_info["ip"]) if self.connection_info["transport"] == "ipc" else "",
         )
         with _Output(kwargs) as files:
             # Both may wait for seconds, and a Jupyter server has other kernels to serve meanwhile.

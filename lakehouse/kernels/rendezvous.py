@@ -6,13 +6,11 @@ folder does not depend on the environment: a cron job and a terminal must find t
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import socket
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from lakehouse.errors import ServiceError
@@ -39,14 +37,6 @@ def private_folder(path: Path) -> Path:
 def address(root: Path) -> Path:
     """The socket of the fork process of the lake at `root`."""
     return folder() / f"{hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:16]}.sock"
-
-
-@contextmanager
-def starting(path: Path) -> Iterator[None]:
-    """Held by whoever looks for the fork process and may start it: two at once start one."""
-    with open(path.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def listen(path: Path) -> socket.socket:

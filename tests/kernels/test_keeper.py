@@ -5,6 +5,7 @@ import signal
 import textwrap
 
 from lakehouse import kernels
+from lakehouse.kernels import rendezvous
 
 CHILD = "import subprocess, os; child = subprocess.Popen(['sleep', '300']); print(os.getpid(), child.pid)"
 
@@ -38,12 +39,14 @@ def _numbers(stream) -> list[int]:
 
 
 def test_the_kernel_and_its_children_die_with_their_client(place, eventually):
+    before = list(rendezvous.folder().iterdir())
     client = place.python(CLIENT)
     started = _numbers(client.stdout)
     assert all(_alive(pid) for pid in started)
     client.kill()
     client.communicate()
     assert eventually(lambda: not any(_alive(pid) for pid in started), 3)
+    assert eventually(lambda: not [file for file in rendezvous.folder().glob("*-[0-9]") if file not in before], 3)
 
 
 def test_a_cold_kernel_and_its_children_die_with_their_client(place, eventually, tmp_path):
