@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +61,8 @@ def _mlflow(now: Settings) -> tuple[str, list[str], dict[str, str], int]:
     store.mkdir(exist_ok=True)
     argv = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(now.mlflow_port), "--workers", "1"]
     argv += ["--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}", "--default-artifact-root", (store / "artifacts").as_uri()]
-    return "mlflow", argv, dict(os.environ), now.mlflow_port
+    # Its job runner serves features that are not used here, with four processes more.
+    return "mlflow", argv, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, now.mlflow_port
 
 
 def _answers(port: int | None) -> bool:
@@ -91,6 +93,7 @@ def status() -> int:
 
 def _print_services(console: Console, now: Settings) -> None:
     import psutil
+    from rich import box
     from rich.table import Table
 
     from lakehouse import services
@@ -99,7 +102,7 @@ def _print_services(console: Console, now: Settings) -> None:
     if not running:
         console.print(f"Nothing runs for the lake at {now.root}.")
         return
-    table = Table("service", "process", "memory", "where", "since")
+    table = Table("service", "process", "memory", "up for", "where", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for service in running:
         process = service.process()
         memory = 0
@@ -108,8 +111,9 @@ def _print_services(console: Console, now: Settings) -> None:
                 memory += member.memory_info().rss
             except psutil.Error:
                 continue
-        where = service.url or ""
-        table.add_row(service.name, str(service.pid), f"{memory / 2**20:,.0f} MiB", where, service.started_at)
+        minutes = (time.time() - service.created) / 60
+        lasting = f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+        table.add_row(service.name, str(service.pid), f"{memory / 2**20:,.0f} MiB", lasting, service.url or "")
     console.print(table)
     console.print(f"{command_name(now)} down ends them.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -27,7 +27,7 @@ def jobs(project: Project) -> list[Job]:
     groups = _by_space(project)
     if not groups:
         return [_job(EVERYTHING, project.assets, "Every asset.")] if project.assets else []
-    main, *others = sorted(groups, key=lambda space: (-len(groups[space]), str(space)))
+    main, *others = _ranked(groups)
     foreign = {asset for space in others for asset in groups[space]}
     everything = [asset for asset in project.assets if asset not in foreign]
     made = [
@@ -36,9 +36,18 @@ def jobs(project: Project) -> list[Job]:
     ]
     for space in others:
         rest = foreign - set(groups[space]) | set(groups[main])
-        name = f"{MONTHLY}_from_{space.start.replace('-', '_')}" + (f"_to_{space.end.replace('-', '_')}" if space.end else "")
-        made.append(_job(name, _with_ancestors(project, groups[space], rest), f"Assets with partitions from {space.start}."))
+        made.append(_job(_name(space), _with_ancestors(project, groups[space], rest), f"Assets with partitions from {space.start}."))
     return made
+
+
+def by_job(project: Project, assets: Sequence[TableName]) -> dict[str, list[TableName]]:
+    """`assets` by the job that can run them together: `everything` first, then those of other partitions."""
+    groups = _by_space(project)
+    names = {asset: _name(space) for space in _ranked(groups)[1:] for asset in groups[space]}
+    found: dict[str, list[TableName]] = {}
+    for asset in sorted(assets, key=lambda asset: (asset in names, names.get(asset, ""))):
+        found.setdefault(names.get(asset, EVERYTHING), []).append(asset)
+    return found
 
 
 def schedules(made: Sequence[Job]) -> list[dg.ScheduleDefinition]:
@@ -65,6 +74,16 @@ def _by_space(project: Project) -> dict[PartitionSpace, list[TableName]]:
         if space is not None:
             groups.setdefault(PartitionSpace("", space.start, space.end), []).append(asset)
     return groups
+
+
+def _ranked(groups: Mapping[PartitionSpace, Sequence[TableName]]) -> list[PartitionSpace]:
+    """The partitions that most assets have come first."""
+    return sorted(groups, key=lambda space: (-len(groups[space]), str(space)))
+
+
+def _name(space: PartitionSpace) -> str:
+    end = f"_to_{space.end.replace('-', '_')}" if space.end else ""
+    return f"{MONTHLY}_from_{space.start.replace('-', '_')}{end}"
 
 
 def _with_ancestors(project: Project, assets: Sequence[TableName], without: set[TableName]) -> list[TableName]:

@@ -35,7 +35,7 @@ def build_definitions(project_path: Path, settings: Settings) -> dg.Definitions:
             assets=all_assets(project, settings),
             jobs=made,
             schedules=schedules(made),
-            sensors=[raw_files_sensor(project, settings), webhook_sensor(settings)],
+            sensors=[*([raw_files_sensor(project, settings, made)] if made else []), webhook_sensor(settings)],
             resources={"spark": SharedSpark()},
             executor=forked_executor(settings.parallel),
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
 from lakehouse import raw
 from lakehouse.names import TableName
-from lakehouse.orchestration import describe
+from lakehouse.orchestration import automation, describe
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.orchestration.step import SKIP_UNCHANGED
 from lakehouse.project import Project
@@ -21,12 +21,12 @@ from lakehouse.settings import Settings
 _SECONDS = 10.0
 
 
-def raw_files_sensor(project: Project, settings: Settings) -> dg.SensorDefinition:
+def raw_files_sensor(project: Project, settings: Settings, made: Sequence[automation.Job]) -> dg.SensorDefinition:
     """Runs what lies below a raw table for the partitions in which files have landed, by whatever way they came."""
 
     @dg.sensor(
         name="new_raw_files",
-        target=dg.AssetSelection.all(),
+        jobs=made,
         minimum_interval_seconds=60,
         description="Runs what lies below new raw files, for the months they belong to.",
     )
@@ -44,7 +44,7 @@ def raw_files_sensor(project: Project, settings: Settings) -> dg.SensorDefinitio
 
 
 def _requests(project: Project, known: dict[str, dict[str, str]], seen: dict[str, dict[str, str]]) -> Iterator[dg.RunRequest]:
-    """One run for each stretch of months in which anything is new, one more for tables without partitions."""
+    """Runs for each stretch of months in which anything is new, more for tables without partitions."""
     moved: dict[str, list[TableName]] = {}
     for name, partitions in seen.items():
         for partition, identity in partitions.items():
@@ -52,22 +52,26 @@ def _requests(project: Project, known: dict[str, dict[str, str]], seen: dict[str
                 moved.setdefault(partition, []).append(TableName.parse(name))
     whole = moved.pop(raw.WHOLE, [])
     if whole:
-        yield _request(project, whole, seen, None)
+        yield from _below(project, whole, seen, None)
     for stretch in month_ranges(moved):
         tables = sorted({table for key in stretch for table in moved[key]})
-        yield _request(project, tables, seen, stretch)
+        yield from _below(project, tables, seen, stretch)
 
 
-def _request(project: Project, tables: list[TableName], seen: dict[str, dict[str, str]], months: list[str] | None) -> dg.RunRequest:
+def _below(
+    project: Project, tables: list[TableName], seen: dict[str, dict[str, str]], months: list[str] | None
+) -> Iterator[dg.RunRequest]:
+    """What lies below `tables`, a run for each job that it takes: a run of Dagster holds one definition of partitions."""
     below = {asset for table in tables for asset in (table, *project.descendants(table))}
     chosen = [asset for asset in project.order() if asset in below and _takes(project, asset, months)]
-    outputs = [key for asset in chosen for key in describe.keys_of(project, asset)]
     news = {table.dotted: [seen[table.dotted].get(key) for key in months or [raw.WHOLE]] for table in tables}
-    return dg.RunRequest(
-        run_key=json.dumps(news, sort_keys=True),
-        asset_selection=outputs,
-        tags={SKIP_UNCHANGED: "true", **(range_tags(months) if months else {})},
-    )
+    for job, assets in automation.by_job(project, chosen).items():
+        yield dg.RunRequest(
+            run_key=json.dumps({"job": job, **news}, sort_keys=True),
+            job_name=job,
+            asset_selection=[key for asset in assets for key in describe.keys_of(project, asset)],
+            tags={SKIP_UNCHANGED: "true", **(range_tags(months) if months else {})},
+        )
 
 
 def _takes(project: Project, asset: TableName, months: list[str] | None) -> bool:

@@ -113,6 +113,14 @@ def test_jobs_and_a_schedule_that_is_stopped(place: Place) -> None:
     assert (request.partition_key, request.tags["lakehouse/skip_unchanged"]) == ("2013-02", "true")
 
 
+def test_what_ships_loads_whole_as_the_page_loads_it() -> None:
+    from assets.definitions import defs
+
+    repository = defs.get_repository_def()
+    repository.load_all_definitions()
+    assert "new_raw_files" in {sensor.name for sensor in repository.sensor_defs}
+
+
 def test_a_broken_notebook_is_refused_with_its_place(tmp_path: Path) -> None:
     folder = small_project(tmp_path / "p", {"silver/b": notebook("silver/c", 'lake.write(1, "silver.b")')})
     with pytest.raises(NotebookError, match=r"notebooks/silver/b\.ipynb, cell 4"):

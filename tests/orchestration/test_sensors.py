@@ -15,7 +15,8 @@ from lakehouse.names import TableName
 from lakehouse.orchestration import sensors
 from lakehouse.orchestration.definitions import build_definitions
 from lakehouse.project import Project
-from tests.orchestration.conftest import Place, place_of, small_project
+from tests.notebooks import contract, project
+from tests.orchestration.conftest import Place, monthly, place_of, small_project
 
 THINGS = TableName("raw", "things")
 
@@ -133,3 +134,18 @@ def test_what_is_said_of_a_webhook_never_names_it(webhook: tuple[str, list[dict[
         True
     ] * 5
     assert not any("SECRET" in text or "127.0.0.1" in text for text in said)
+
+
+def test_assets_of_other_partitions_run_in_a_run_of_their_own(tmp_path: Path) -> None:
+    later = contract(
+        "scores.late",
+        {name: {"type": "string", "nullable": False} for name in ("id", "month")},
+        partitions={"column": "month", "start": "2013-02", "end": "2013-03"},
+    )
+    folder = small_project(tmp_path / "p", {"scores/late": monthly("scores/late", "silver.a")})
+    project(folder, contracts={"scores.late": later})
+    place = place_of(folder, tmp_path / "lake")
+    land(place, "2013-02")
+    requests = tick(place, json.dumps({"raw.things": {}})).run_requests
+    assert [request.job_name for request in requests] == ["everything", "monthly_from_2013_02_to_2013_03"]
+    assert [key.to_user_string() for key in requests[1].asset_selection] == ["scores/late"]
