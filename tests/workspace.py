@@ -121,10 +121,13 @@ class Workspace:
 
     def rows(self, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
         """The newest rows, sorted."""
+        return self.rows_at(self.path(table), columns)
+
+    def rows_at(self, path: Path, columns: str = "*") -> list[tuple[Any, ...]]:
         from lakehouse.spark.session import connect
 
-        spark = connect(self.settings, _SESSION)
-        return sorted((tuple(row) for row in spark.sql(f"select {columns} from delta.`{self.path(table)}`").collect()), key=str)
+        found = connect(self.settings, _SESSION).sql(f"select {columns} from delta.`{path}`").collect()
+        return sorted((tuple(row) for row in found), key=str)
 
     @property
     def shell(self) -> dict[str, str]:

@@ -14,10 +14,10 @@ SECONDS = 10
 
 def stop_spark_work(session: str) -> None:
     """Interrupts and releases the Spark session, where there is a server. Takes at most SECONDS: then it is killed."""
-    signal.alarm(SECONDS)
     from lakehouse import settings
     from lakehouse.spark.session import interrupt
 
+    signal.alarm(SECONDS)
     interrupt(settings.load(), session)
 
 

@@ -18,6 +18,7 @@ CLIENT = f"""
     client = manager.client()
     client.start_channels()
     client.wait_for_ready(timeout=120)
+    print("sockets", manager.ip.rpartition("/")[2], flush=True)
     client.execute_interactive({CHILD!r}, output_hook=lambda m: print(m["content"].get("text", ""), end="", flush=True))
     time.sleep(300)
 """
@@ -39,14 +40,15 @@ def _numbers(stream) -> list[int]:
 
 
 def test_the_kernel_and_its_children_die_with_their_client(place, eventually):
-    before = list(rendezvous.folder().iterdir())
     client = place.python(CLIENT)
+    sockets = next(line.split()[1] for line in client.stdout if line.startswith("sockets"))
+    assert list(rendezvous.folder().glob(f"{sockets}-*"))
     started = _numbers(client.stdout)
     assert all(_alive(pid) for pid in started)
     client.kill()
     client.communicate()
     assert eventually(lambda: not any(_alive(pid) for pid in started), 3)
-    assert eventually(lambda: not [file for file in rendezvous.folder().glob("*-[0-9]") if file not in before], 3)
+    assert eventually(lambda: not list(rendezvous.folder().glob(f"{sockets}-*")), 3)
 
 
 def test_a_cold_kernel_and_its_children_die_with_their_client(place, eventually, tmp_path):
