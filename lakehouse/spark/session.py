@@ -89,7 +89,7 @@ def _keep_errors_short() -> None:
     """pyspark also logs each error it raises, as JSON on stderr with every frame: what is raised says it all."""
     from pyspark.logger import PySparkLogger
 
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.sql.connect.logging"):
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
 
 
