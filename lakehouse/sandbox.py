@@ -43,7 +43,7 @@ def compare(settings: Settings, table: TableName) -> Comparison:
     """Row by row, by content. Raises UnknownName where the sandbox has no such table, or the lake has none yet."""
     from pyspark.sql import functions as F
 
-    from lakehouse.spark.session import connect
+    from lakehouse.spark.session import checkpoint, connect
 
     _existing(settings, table)
     lake = tables.Resolver(settings.root)
@@ -53,7 +53,7 @@ def compare(settings: Settings, table: TableName) -> Comparison:
         there = spark.sql(f"select * from {lake.plain(table)}")
         columns = [name for name in there.columns if name in here.columns]
         here, there = here.select(columns), there.select(columns)
-        only_here, only_there = here.exceptAll(there).localCheckpoint(), there.exceptAll(here).localCheckpoint()
+        only_here, only_there = here.exceptAll(there), there.exceptAll(here)
         counts = only_here.count(), only_there.count(), here.count()
         either = [
             frame.limit(_EXAMPLES // 2).select(F.lit(side).alias("in"), *columns)

@@ -15,6 +15,7 @@ from lakehouse.spark.ping import open_channel
 from lakehouse.spark.watch import Stopwatch, Watch
 
 if TYPE_CHECKING:
+    from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.session import SparkSession
 
 INTERRUPT_SECONDS = 10.0
@@ -31,12 +32,21 @@ def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
     Asked again for a `session_id` (a UUID) that is open in this process and not lost, returns the same session.
     Raises SparkLost, and so does every later call on the session once the server is lost.
     """
+    # Without it pyspark's functions (F.col) look for a JVM in this process.
+    os.environ.setdefault("SPARK_CONNECT_MODE_ENABLED", "1")
     if session_id and session_id in _open:
         session, watch = _open[session_id]
         if not watch.lost and not session.is_stopped and server.running(settings):
             return session
         _forget(session_id)
     return _new_session(settings, server.ensure(settings), session_id)
+
+
+def checkpoint(frame: DataFrame) -> DataFrame:
+    """`frame` computed once and kept on the server, in its own session: pyspark would look in the active one."""
+    computed = frame.localCheckpoint(eager=True)
+    computed._plan._spark_session = frame.sparkSession
+    return type(frame)(computed._plan, frame.sparkSession)
 
 
 def spark_seconds() -> float:
