@@ -38,12 +38,15 @@ def open(name: str) -> Lake:
     pinned to the versions they have now. Raises UnknownName, ParameterError, PartitionError or LakeError.
     """
     namespace = sys._getframe(1).f_globals
-    # Without it pyspark's functions (F.col) look for a JVM in this process until a Connect session exists.
+    # Without it pyspark's functions (F.col) look for a JVM in this process.
     os.environ.setdefault("SPARK_CONNECT_MODE_ENABLED", "1")
     now = settings.load()
     root = tables.open_root(now.root)
     project = Project.load(now.project)
     spec = project.notebook(name)
+    if spec.explore:
+        # Also for what it runs by hand: exploring never writes to the lake, whoever started the kernel.
+        os.environ["LAKEHOUSE_TARGET"] = "sandbox"
     _refuse_unknown_parameters(spec)
     bound = project.bind(spec.name, {p.name: namespace[p.name] for p in spec.parameters if p.name in namespace})
     namespace.update(bound)
@@ -118,8 +121,12 @@ class Lake:
             return self._read_raw(name, partitions)
         return self.spark.sql(f"select * from {self._relation(name, partitions, version)}")
 
-    def sql(self, query: str, *, partitions: Coverage = "own", args: dict[str, Any] | None = None) -> DataFrame:
-        """The result of a query over tables named in place (`select … from silver.flights`), pinned as by `read`."""
+    def sql(self, query: str, *, partitions: Coverage = "own") -> DataFrame:
+        """The result of a query over tables named in place (`select … from silver.flights`), pinned as by `read`.
+
+        The text is a literal, as lineage is made of it; what depends on a value is filtered afterwards (`.where(…)`).
+        (Spark's own `args` fail where Delta's extension is loaded, delta-io/delta#7640.)
+        """
 
         def relation(name: TableName, versioned: bool) -> str:
             self._declared(name, self._spec.reads, "read")
@@ -132,7 +139,7 @@ class Lake:
                 )
             return self._relation(name, partitions, None)
 
-        return self.spark.sql(tables.rewrite(query, relation), args=args)
+        return self.spark.sql(tables.rewrite(query, relation))
 
     def write(self, frame: DataFrame | pd.DataFrame, table: str) -> None:
         """Holds the rows of `frame` against the contract of `table` and, if they pass, publishes them in one commit.
@@ -145,6 +152,8 @@ class Lake:
         if not hasattr(frame, "sparkSession"):
             frame = self.spark.createDataFrame(frame)
         self._publisher.write(frame, name)
+        if self.in_sandbox:
+            self._pins.pop(name, None)  # from now on it is read from the sandbox
 
     def log_model(self, model: Any, name: str, **about: Any) -> int:
         """Registers a fitted model as a new version of `name` ("models.flight_delay") and returns the version.

@@ -249,7 +249,7 @@ def _literal(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword
         message = f"The {keyword} in {what}(…) is {kind}, not a literal"
         hint = "Write it out as plain text in quotes: what a notebook reads and writes is found without running it."
         if what == "lake.sql":
-            hint += " Values go in as args={…} with :name in the text."
+            hint += " Filter by values afterwards: lake.sql(…).where(…)."
     calls.problems.add(cell, (argument or node).lineno, "not-literal", message, hint)
     return None
 

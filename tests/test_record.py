@@ -24,7 +24,7 @@ def test_runs_are_named_in_the_order_of_time() -> None:
     names = []
     for _ in range(20):
         names.append(record.new_run_id())
-        time.sleep(0.0001)
+        time.sleep(0.002)
     assert names == sorted(names)
     assert len(set(names)) == 20
 

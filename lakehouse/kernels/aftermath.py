@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 SECONDS = 10
+# An operation can be interrupted once, and where that comes before its jobs are submitted they run on for ever
+# (seen when a query was interrupted within a second of its start).
+SETTLE_SECONDS = 3
 
 
 def stop_spark_work(session: str) -> None:
-    """Interrupts and releases the Spark session, where there is a server. Takes at most SECONDS: then it is killed."""
+    """Interrupts and releases the Spark session, where there is a server. It is killed after SECONDS."""
     from lakehouse import settings
     from lakehouse.spark.session import interrupt
 
+    time.sleep(SETTLE_SECONDS)
     signal.alarm(SECONDS)
     interrupt(settings.load(), session)
 

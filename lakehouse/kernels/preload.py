@@ -47,6 +47,8 @@ MODULES = (
 # Read by libraries while they are imported.
 _AT_IMPORT = {
     "OMP_NUM_THREADS": "1",
+    # Threads that wait for each other sleep: spinning, two of them on a busy machine took eight times as long.
+    "OMP_WAIT_POLICY": "passive",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",

@@ -32,8 +32,6 @@ def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
     Asked again for a `session_id` (a UUID) that is open in this process and not lost, returns the same session.
     Raises SparkLost, and so does every later call on the session once the server is lost.
     """
-    # Without it pyspark's functions (F.col) look for a JVM in this process.
-    os.environ.setdefault("SPARK_CONNECT_MODE_ENABLED", "1")
     if session_id and session_id in _open:
         session, watch = _open[session_id]
         if not watch.lost and not session.is_stopped and server.running(settings):

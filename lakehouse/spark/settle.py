@@ -20,9 +20,13 @@ ARCHIVE_AFTER_SECONDS = 60.0
 
 def main(settings: Settings) -> None:
     """Registers the tables, then builds the archive if it is missing and the server lives long enough."""
+    found = server.running(settings)
+    if found is None:
+        return
     tables = catalog.published(settings.root)
     if tables:
-        catalog.register(session.connect(settings), settings.root, tables)
+        # By its address, so that a server which ends meanwhile is not started again.
+        catalog.register(session.connect(settings.model_copy(update={"spark": found.url})), settings.root, tables)
     runtime, class_path = java.find(), launch.class_path(jars.ensure(settings))
     made = archive.path(settings, runtime, class_path)
     if made.exists():

@@ -39,12 +39,12 @@ def test_the_query_of_a_killed_kernel_is_stopped(place, kernel, engine, eventual
     assert started.run(OPEN) == "2"
     before = _cpu_seconds(engine)
     started.client.execute(LONG)
-    assert eventually(lambda: _cpu_seconds(engine) - before > 5, 60)
+    assert eventually(lambda: _cpu_seconds(engine) - before > 0.5, 60)
     fork = kernels.running(place.settings)
     os.kill(fork.pid if kind == "fork process killed" else started.provisioner.pid, signal.SIGKILL)
     assert eventually(lambda: not started.manager.is_alive(), 3)
     # It would go on for minutes.
-    assert eventually(lambda: engine.cpu_percent(1.0) < 10, 15)
+    assert eventually(lambda: engine.cpu_percent(1.0) < 10, 30)
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
