@@ -95,7 +95,9 @@ class Publisher:
         return bool(contract and contract.partitions and not self._lake.partitions and not self._lake._spec.explore)
 
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
-        computed = frame.localCheckpoint(eager=True)
+        from lakehouse.spark.session import checkpoint
+
+        computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
