@@ -232,7 +232,9 @@ class Lake:
             [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
             "_path string, _source_file string, _source_sha256 string, _received_at string",
         ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
-        rows = self.spark.read.format(source.format).options(**source.options).load(list(known))
+        # Paths as they are: braces and brackets in a folder's name are no pattern.
+        reader = self.spark.read.format(source.format).options(**source.options).option("__globPaths__", "false")
+        rows = reader.load(list(known))
         # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
         uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
         named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
