@@ -34,7 +34,7 @@ def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
     """
     if session_id and session_id in _open:
         session, watch = _open[session_id]
-        if not watch.lost and not session.is_stopped and server.running(settings):
+        if not watch.over and not session.is_stopped and server.running(settings):
             return session
         _forget(session_id)
     return _new_session(settings, server.ensure(settings), session_id)
@@ -104,13 +104,13 @@ def _keep_errors_short() -> None:
 def _retire_lost() -> None:
     """A lost session must not stay pyspark's default, which others find by `SparkSession.getActiveSession()`."""
     for session_id, (session, watch) in list(_open.items()):
-        if watch.lost or session.is_stopped:
+        if watch.over or session.is_stopped:
             _forget(session_id)
 
 
 def _forget(session_id: str) -> None:
     session, watch = _open.pop(session_id)
-    session.release_session_on_close = not watch.lost
+    session.release_session_on_close = not watch.over
     session.stop()
 
 

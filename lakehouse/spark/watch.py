@@ -84,6 +84,11 @@ class Watch:
             with self._changed:
                 self._calls.pop(id(call), None)
 
+    @property
+    def over(self) -> bool:
+        """Whether the server is known to be lost, or its process is gone though no call has noticed yet."""
+        return self.lost is not None or (self._service is not None and not self._service.alive)
+
     def refuse_if_lost(self) -> None:
         """Raises SparkLost once the server is known to be lost: nothing needs to wait to find out again."""
         if self.lost:
