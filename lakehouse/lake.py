@@ -8,6 +8,7 @@ the kernel, to the user's sandbox otherwise.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -232,9 +233,9 @@ class Lake:
             [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
             "_path string, _source_file string, _source_sha256 string, _received_at string",
         ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
-        # Paths as they are: braces and brackets in a folder's name are no pattern.
-        reader = self.spark.read.format(source.format).options(**source.options).option("__globPaths__", "false")
-        rows = reader.load(list(known))
+        # Spark takes braces and brackets in a folder's name for a pattern.
+        literal = [re.sub(r"([{}\[\]*?\\])", r"\\\1", path) for path in known]
+        rows = self.spark.read.format(source.format).options(**source.options).load(literal)
         # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
         uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
         named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
