@@ -95,7 +95,7 @@ def test_exploring_writes_to_the_sandbox_whatever_started_it(place: Workspace, t
 @pytest.mark.parametrize(
     ("table", "message", "hint"),
     [
-        pytest.param("silver.thing", r"Your sandbox has no table silver\.thing", "Did you mean silver.things?", id="misspelt"),
+        pytest.param("silver.thing", r"Your sandbox has no table silver\.thing", "Did you mean silver.things", id="misspelt"),
         pytest.param("gold.below", r"Your sandbox has no table gold\.below", "lakehouse sandbox list", id="in the lake only"),
     ],
 )

@@ -117,8 +117,9 @@ def _run(spec: NotebookSpec, project: Project, plain: PlainLake) -> None:
     namespace: dict[str, Any] = {}
     for cell in spec.code_cells:
         exec(compile(cell.source, f"{spec.file}:{cell.number}", "exec"), namespace)
-        if spec.partition_parameter and spec.partition_parameter.cell == cell.number:
-            namespace[spec.partition_parameter.name] = months
+        if any(parameter.cell == cell.number for parameter in spec.parameters):
+            own = spec.partition_parameter
+            namespace.update(spec.bind({own.name: months} if own else {}))
     plt.close("all")
 
 
