@@ -142,13 +142,17 @@ def command_name(now: Settings) -> str:
 
 def down() -> int:
     """End all that runs in the background for this lake."""
-    from lakehouse import services, settings
+    from lakehouse import kernels, services, settings
+    from lakehouse.spark import server
 
     now = settings.load()
     names = [service.name for service in services.all(now)]
     # Those that use others go first: pages and daemon, then kernels, then Spark.
-    for name in sorted(names, key=lambda name: (name == "spark", name.startswith("kernel"), name)):
-        services.stop(now, name)
+    for name in names:
+        if name not in ("kernels", server.NAME, server.SETTLE):
+            services.stop(now, name)
+    kernels.stop(now)
+    server.stop(now)
     print(f"Ended {', '.join(names)}." if names else "Nothing was running.")
     return 0
 

@@ -45,8 +45,7 @@ class Place:
         """Those of `processes` that are not services of the lake, nor about to end (waits a few seconds)."""
         for _ in range(100):
             fork = kernels.running(self.settings)
-            spark = services.read(self.settings, "spark")
-            known = {service.pid for service in (fork, spark) if service}
+            known = {service.pid for service in (fork, *services.all(self.settings)) if service}
             rest = {pid: command for pid, command in self.processes().items() if pid not in known}
             if not rest:
                 break
