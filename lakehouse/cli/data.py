@@ -49,7 +49,8 @@ def sql(
     finally:
         spark.stop()
     if as_json:
-        rows.to_json(sys.stdout, orient="records", lines=True, date_format="iso", date_unit="us")
+        if len(rows):  # of no rows pandas makes an empty line
+            rows.to_json(sys.stdout, orient="records", lines=True, date_format="iso", date_unit="us")
     elif as_csv:
         rows.to_csv(sys.stdout, index=False)
     else:
