@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ print("".join(output.get("text", "") for cell in made.cells for output in cell.g
 
 
 @pytest.fixture(scope="module")
-def place(warm: Workspace) -> Workspace:
+def place(warm_workspace: Callable[[str], Workspace]) -> Workspace:
+    warm = warm_workspace("four ways")
     parameters = f"{PARAMETERS}\nleast: int = 1  # ids from here on"
     made = notebook("silver/ways", *CELLS, parameters=parameters, imports=IMPORTS)
     warm.write({"silver/ways": made}, {"silver.ways": contract("silver.ways", VALUES, key=["month", "id"], partitions=MONTHS)})

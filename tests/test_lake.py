@@ -193,7 +193,7 @@ def typed(place: Workspace) -> str:
     made = notebook(
         "gold/typed", 'x = lake.read("silver.things")', parameters=parameters, imports=f"from datetime import date\n{IMPORTS}"
     )
-    place.write({"gold/typed": made}, ["gold.typed"])
+    place.write({"gold/typed": made}, {"gold.typed": contract("gold.typed", partitions=MONTHS)})
     return "gold/typed"
 
 

@@ -75,8 +75,9 @@ if how != "forget":
 
 
 @pytest.fixture(scope="module")
-def endings(warm: Workspace) -> Workspace:
+def endings(warm_workspace: Callable[[str], Workspace]) -> Workspace:
     """One notebook that ends as it is told to, run well once: January has three rows."""
+    warm = warm_workspace("endings")
     cells = [READ, END, LAST]
     least = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "value", "min_value": 0}}
     made = notebook("silver/ending", *cells, parameters=ENDINGS, imports=f"from datetime import date\n{IMPORTS}")
@@ -178,14 +179,12 @@ def test_a_run_that_ends_badly_tells_why_and_publishes_nothing(
         assert caught.value.notebook == str(kept.notebook)
 
 
-def test_a_notebook_that_opens_no_lake_is_told_what_it_lacks(warm: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_that_opens_no_lake_is_told_what_it_lacks(place: Workspace) -> None:
     made = notebook("gold/closed", "x = 1")
     made["cells"][3]["source"] = "1 + 1"
-    warm.write({"gold/closed": made}, {})
-    for name, value in warm.shell.items():
-        monkeypatch.setenv(name, value)
+    place.write({"gold/closed": made}, {})
     with pytest.raises(NotebookError, match=r"closed\.ipynb ended without opening the lake") as caught:
-        runner.run(TableName("gold", "closed"), {}, warm.settings)
+        runner.run(TableName("gold", "closed"), {}, place.settings)
     assert 'lakehouse.open("gold/closed")' in caught.value.hint
 
 

@@ -199,9 +199,7 @@ except LakeError as error:
 def test_a_lake_that_may_not_be_written_is_refused() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
-        done = subprocess.run(
-            [sys.executable, "-c", OPEN_AS_NOBODY, f"{folder}/lake"], capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([sys.executable, "-c", OPEN_AS_NOBODY, f"{folder}/lake"], capture_output=True, text=True, check=True)
         Path(folder).chmod(0o755)
     assert "lake cannot be used: Permission denied" in done.stdout
     assert "LAKEHOUSE_ROOT" in done.stdout

@@ -53,8 +53,8 @@ def rows(select: str) -> str:
 class Workspace:
     """`values` given to `run` are the notebook's parameters; tables are asked for by name."""
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.project, self.root = folder / "project", folder / "lake"
+    def __init__(self, folder: Path, address: str, root: Path | None = None) -> None:
+        self.project, self.root = folder / "project", root or folder / "lake"
         self.environ = {
             "LAKEHOUSE_PROJECT": str(self.project),
             "LAKEHOUSE_ROOT": str(self.root),
@@ -176,11 +176,11 @@ def workspace(new_workspace: Callable[[str], Workspace]) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def warm(new_workspace: Callable[[str], Workspace]) -> Iterator[Workspace]:
-    """The one workspace in which tests start kernels; each has notebooks of its own there."""
-    made = new_workspace("warm")
-    made.write({}, {})
-    tables.open_root(made.root)
-    kernels.ensure(made.settings)
-    yield made
-    kernels.stop(made.settings)
+def warm_workspace(spark_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Workspace]]:
+    """Makes workspaces in which tests start kernels. They share one lake, so each module names tables of its own."""
+    first = Workspace(tmp_path_factory.mktemp("warm"), spark_address)
+    first.write({}, {})
+    tables.open_root(first.root)
+    kernels.ensure(first.settings)
+    yield lambda name: Workspace(tmp_path_factory.mktemp(name), spark_address, first.root)
+    kernels.stop(first.settings)
