@@ -43,7 +43,7 @@ def compare(settings: Settings, table: TableName) -> Comparison:
     """Row by row, by content. Raises UnknownName where the sandbox has no such table, or the lake has none yet."""
     from pyspark.sql import functions as F
 
-    from lakehouse.spark.session import checkpoint, connect
+    from lakehouse.spark.session import connect
 
     _existing(settings, table)
     lake = tables.Resolver(settings.root)

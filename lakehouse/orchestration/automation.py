@@ -36,7 +36,8 @@ def jobs(project: Project) -> list[Job]:
     ]
     for space in others:
         rest = foreign - set(groups[space]) | set(groups[main])
-        made.append(_job(_name(space), _with_ancestors(project, groups[space], rest), f"Assets with partitions from {space.start}."))
+        chosen = _with_ancestors(project, groups[space], rest)
+        made.append(_job(_name(space), chosen, f"Assets with partitions from {space.start}."))
     return made
 
 
