@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from lakehouse import plan as plans
-from lakehouse.errors import PartitionError
+from lakehouse import record
+from lakehouse.errors import PartitionError, UnknownName
+from lakehouse.names import TableName
 from lakehouse.project import Project
 from tests.notebooks import MONTHS, contract, markdown, notebook
 from tests.workspace import IMPORTS, PARAMETERS, Workspace, monthly
@@ -301,6 +303,44 @@ def test_months_are_asked_for_in_words(
         return
     with pytest.raises(PartitionError, match=message):
         plans.requested(project, chosen, text)
+
+
+MODEL = """
+from sklearn.linear_model import LinearRegression
+
+model = LinearRegression().fit(frame[["id"]], frame["id"])
+lake.log_model(model, "models.line", metrics={"error": 0.0}, example=frame[["id"]])
+"""
+SCORE = """
+model = lake.load_model("models.line")
+frame["score"] = model.predict(frame[["id"]])
+lake.write(frame, "scores.line")
+"""
+
+
+def test_a_models_new_version_is_for_what_loads_it(workspace: Workspace) -> None:
+    read = 'frame = lake.sql("select id from gold.ids").toPandas()'
+    written = {
+        "gold/ids": notebook("gold/ids", 'lake.write(lake.spark.range(3), "gold.ids")'),
+        "models/line": notebook("models/line", read, MODEL),
+        "scores/line": notebook("scores/line", read, SCORE),
+    }
+    workspace.write(
+        written, {"gold.ids": contract("gold.ids"), "scores.line": contract("scores.line", {"id": "bigint", "score": "double"})}
+    )
+    workspace.run("gold/ids")
+    with pytest.raises(UnknownName, match=r"Model models\.line has no champion"):
+        workspace.run("scores/line")
+    assert workspace.bring_up_to_date() == ["models/line", "scores/line"]
+    assert workspace.plan() == []
+    made = next(record.results_newest_first(workspace.root, TableName("models", "line")))
+    assert [(model.name, model.version, model.metrics) for model in made.models] == [("models.line", 1, {"error": 0.0})]
+    assert made.inputs == {"gold.ids": {"version": 0, "seen": {"*": 0}}}
+    scored = next(record.results_newest_first(workspace.root, TableName("scores", "line")))
+    assert scored.inputs["models.line"] == {"version": 1, "seen": {"*": 1}}
+    workspace.run("models/line")
+    assert found(workspace) == {"scores/line": ()}
+    assert reasons(workspace, "scores/line") == ("models.line changed",)
 
 
 PLAN_ALONE = """
