@@ -22,6 +22,7 @@ from typing import Any
 import websocket
 
 from lakehouse import settings
+from lakehouse.names import LAYERS
 
 PICTURES = Path(__file__).resolve().parent.parent / ".pictures"
 _PORT = 9333
@@ -101,7 +102,7 @@ def jupyterlab() -> Iterator[str]:
     """A JupyterLab with a token of its own; yields the address of the tour."""
     token = base64.b16encode(os.urandom(16)).decode()
     environ = {**os.environ, "LAKEHOUSE_LAB_PORT": str(_LAB_PORT), "JUPYTER_TOKEN": token}
-    command = [sys.executable, "-m", "lakehouse", "lab", "--no-browser"]
+    command = [str(Path(sys.prefix) / "bin" / "lakehouse"), "lab", "--no-browser", "--expose-app-in-browser"]
     lab = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://localhost:{_LAB_PORT}/lab/tree/explore/tour.ipynb?token={token}&reset"
@@ -116,10 +117,11 @@ def has_text(text: str) -> str:
 
 def main() -> None:
     dagster = f"http://localhost:{settings.load().dagster_port}"
-    with browser() as page:
-        layers = "raw,bronze,silver,gold,features,models,scores"
-        page.open(f"{dagster}/asset-groups?expanded={layers}", has_text("carrier_performance"), 6)
+    with browser(2000, 1750) as page:
+        layers = ",".join(f"global@global:{layer}" for layer in LAYERS if layer != "monitoring")
+        page.open(f"{dagster}/asset-groups?expanded={layers}", has_text("route_performance"), 6)
         page.shoot("dagster-lineage.png")
+    with browser() as page:
         page.open(f"{dagster}/assets/silver/flights?view=overview", has_text("Column name"), 4)
         page.shoot("dagster-table.png")
         with jupyterlab() as tour:
@@ -127,6 +129,8 @@ def main() -> None:
             page.open(tour, "document.querySelectorAll('.jp-Notebook-cell').length > 3", 4)
             page.value(_RUN_ALL)
             time.sleep(45)
+            page.value(_SHOW_PLOT)
+            time.sleep(3)
             page.shoot("jupyterlab.png")
 
 
@@ -137,6 +141,9 @@ _RUN_ALL = """
   return 'no app';
 })()
 """
+
+
+_SHOW_PLOT = "window.jupyterapp.shell.currentWidget.content.scrollToItem(7, 'start')"
 
 
 def wait_for_lab() -> None:
