@@ -175,7 +175,9 @@ def _explain(error: BaseException, run: _Run) -> LakehouseError:
 
 def _cell_error(error: Any, run: _Run) -> LakehouseError:
     cell = _original_number(error.cell_index, run)
-    first, _, rest = _ANSI.sub("", error.evalue or "").partition("\n")
+    first, _, rest = _ANSI.sub("", error.evalue or "").split("\n\nJVM stacktrace")[0].partition("\n")
+    # The library's own refusals name the cell by the kernel's counter; the file's number is better known here.
+    first = re.sub(rf"^{re.escape(run.spec.path.name)}, cell In \[\d+\]: ", "", first)
     kind = getattr(errors, error.ename, None)
     if isinstance(kind, type) and issubclass(kind, LakehouseError):
         return kind(f"{run.asset.slashed}, cell {cell}: {first}", rest)

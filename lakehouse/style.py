@@ -35,9 +35,22 @@ def check(spec: NotebookSpec, project: Path) -> Iterator[Finding]:
         yield from _imports(spec, cell, project)
     if not spec.explore:
         yield from _size(spec)
+        yield from _after_the_write(spec)
         if not spec.title:
             hint = "Begin with a markdown cell: `# Title`, then the question it answers."
             yield Finding(spec.file, 1, 0, "title", "The notebook has no title", hint)
+
+
+def _after_the_write(spec: NotebookSpec) -> Iterator[Finding]:
+    """What fails after the last write fails a run whose table is published already."""
+    written = max(((write.cell, write.line) for write in (*spec.writes, *spec.models_written)), default=None)
+    last = next((cell for cell in reversed(spec.code_cells) if _tree(cell).body), None)
+    if written is None or last is None:
+        return
+    final = _tree(last).body[-1]
+    if last.number != written[0] or (final.end_lineno or final.lineno) < written[1] or final.lineno > written[1]:
+        hint = "Write last: should this code fail, the run would be called failed although its table is published."
+        yield Finding(spec.file, last.number, final.lineno, "write-not-last", "Code follows the last lake.write or log_model", hint)
 
 
 def _size(spec: NotebookSpec) -> Iterator[Finding]:

@@ -143,7 +143,13 @@ _RUN_ALL = """
 """
 
 
-_SHOW_PLOT = "window.jupyterapp.shell.currentWidget.content.scrollToItem(7, 'start')"
+_SHOW_PLOT = """
+(async () => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = 7;
+  await notebook.scrollToItem(7, 'start');
+})()
+"""
 
 
 def wait_for_lab() -> None:

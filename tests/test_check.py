@@ -255,3 +255,10 @@ def test_it_is_quick_and_imports_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 1
+
+
+def test_code_after_the_last_write_is_told(tmp_path: Path) -> None:
+    after = notebook("bronze/things", 'lake.write(lake.read("raw.things"), "bronze.things")\nprint(1)', "2 / 0")
+    same = notebook("bronze/things", 'lake.write(lake.read("raw.things"), "bronze.things")\nprint(1)')
+    assert f"{B}, cell 6, line 1 [write-not-last]" in found(tmp_path / "a", {"bronze/things": after})[0]
+    assert f"{B}, cell 5, line 2 [write-not-last]" in found(tmp_path / "b", {"bronze/things": same})[0]

@@ -25,6 +25,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="for machines")] 
     """Hold notebooks, contracts and sources against each other, without running anything."""
     from lakehouse import settings
     from lakehouse.check import check as findings_of
+    from lakehouse.project import Project
 
     project = settings.load().project
     findings = findings_of(project)
@@ -35,7 +36,8 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="for machines")] 
         print(f"{finding.where}: {finding.message} [{finding.rule}]")
         if finding.hint:
             print(f"    {finding.hint}")
-    count = len(list((project / "notebooks").rglob("[!.]*.ipynb")))
+    read = Project.load(project)
+    count = len(read.notebooks) + len(read.explore)
     print(f"{len(findings)} findings." if findings else f"{count} notebooks, no findings.")
     return 1 if findings else 0
 

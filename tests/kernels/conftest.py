@@ -110,6 +110,8 @@ def place(shared_place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plac
         monkeypatch.delenv(name)
     for name, value in shared_place.environ.items():
         monkeypatch.setenv(name, value)
+    # A client that has imported papermill is a runner; that another test did so must not make one of this process.
+    monkeypatch.delitem(sys.modules, "papermill", raising=False)
     yield shared_place
     assert shared_place.strangers() == {}
 
