@@ -10,20 +10,22 @@ import os
 import signal
 import time
 
-SECONDS = 10
+SECONDS = 15
 # An operation can be interrupted once, and where that comes before its jobs are submitted they run on for ever
 # (seen when a query was interrupted within a second of its start).
 SETTLE_SECONDS = 3
 
 
-def stop_spark_work(session: str) -> None:
+def stop_spark_work(spark_session: str) -> None:
     """Interrupts and releases the Spark session, where there is a server. It is killed after SECONDS."""
     from lakehouse import settings
-    from lakehouse.spark.session import interrupt
+    from lakehouse.spark import server, session
 
-    time.sleep(SETTLE_SECONDS)
     signal.alarm(SECONDS)
-    interrupt(settings.load(), session)
+    now = settings.load()
+    if server.running(now) is not None:
+        time.sleep(SETTLE_SECONDS)
+        session.interrupt(now, spark_session)
 
 
 if __name__ == "__main__":
