@@ -82,7 +82,7 @@ def _execute(console: Console, project: Project, now: Settings, steps: list[Step
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     began = time.monotonic()
-    console.print(f"{len(steps)} assets to run. Lake: {now.root}")
+    console.print(f"{len(steps)} asset{'s' if len(steps) != 1 else ''} to run. Lake: {now.root}")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting Spark and the kernels", total=len(steps))
