@@ -190,12 +190,11 @@ def lab(context: typer.Context) -> int:
     print("Starting Spark and the kernels' process …", flush=True)
     server.ensure(now)
     kernels.ensure(now)
-    _keep_lab_quiet()
     folder = now.project / "notebooks"
     argv = [
         sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={now.lab_port}", "--port-retries=0",
         f"--ServerApp.root_dir={folder}", "--MultiKernelManager.default_kernel_name=lakehouse",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", *context.args,
+        *context.args,
     ]  # fmt: skip
     tour = "/lab/tree/explore/tour.ipynb"
     if (folder / "explore" / "tour.ipynb").exists():
@@ -206,15 +205,3 @@ def lab(context: typer.Context) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         argv.append("--allow-root")
     os.execve(sys.executable, argv, environ)
-    raise AssertionError  # execve does not return
-
-
-def _keep_lab_quiet() -> None:
-    """No question about news from the net, no look for updates: JupyterLab takes such defaults from a file only."""
-    import json
-
-    path = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
-        path.write_text(json.dumps(quiet, indent=1))
