@@ -6,7 +6,8 @@ import atexit
 import logging
 import os
 import pwd
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from lakehouse import services
 from lakehouse.settings import Settings
@@ -24,6 +25,7 @@ RETRIES = {"max_retries": 5, "initial_backoff": 50, "backoff_multiplier": 4.0, "
 
 _stopwatch = Stopwatch()
 _open: dict[str, tuple[SparkSession, Watch]] = {}
+_unneeded: deque[Any] = deque()
 
 
 def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
@@ -42,9 +44,29 @@ def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
 
 def checkpoint(frame: DataFrame) -> DataFrame:
     """`frame` computed once and kept on the server, in its own session: pyspark would look in the active one."""
+    _free_unneeded()
     computed = frame.localCheckpoint(eager=True)
     computed._plan._spark_session = frame.sparkSession
     return type(frame)(computed._plan, frame.sparkSession)
+
+
+def _free_later() -> None:
+    """pyspark frees a checkpoint in a finalizer, by a call to the server from wherever the garbage collector happens
+    to run. Where that is inside gRPC, whose lock is not reentrant, the process stands still for ever (seen). So the
+    finalizer only notes what is unneeded, and the next checkpoint frees it; the session's end frees the rest."""
+    from pyspark.sql.connect.plan import CachedRemoteRelation
+
+    if not hasattr(CachedRemoteRelation, "free_on_server"):
+        CachedRemoteRelation.free_on_server = CachedRemoteRelation.__del__
+        CachedRemoteRelation.__del__ = lambda relation: _unneeded.append(relation)
+
+
+def _free_unneeded() -> None:
+    while _unneeded:
+        relation = _unneeded.popleft()
+        session, watch = _open.get(relation._spark_session.session_id, (None, None))
+        if session is not None and watch is not None and not watch.lost:
+            relation.free_on_server()
 
 
 def spark_seconds() -> float:
@@ -85,6 +107,7 @@ def _new_session(settings: Settings, found: server.Server, session_id: str | Non
         builder.set(builder.PARAM_SESSION_ID, session_id)
     _retire_lost()
     _keep_errors_short()
+    _free_later()
     session = SparkSession.builder.channelBuilder(builder).create()
     session.client.set_retry_policies([DefaultPolicy(**RETRIES)])
     if not _open:

@@ -125,3 +125,19 @@ def test_another_server_is_used_where_one_is_named(settings: Settings, fresh_lak
     assert own.sql("SELECT 1").first()[0] == 1
     own.stop()
     assert not (fresh_lake.root / "services").exists()
+
+
+def test_a_checkpoint_is_freed_at_the_next_one_and_never_by_the_garbage_collector(settings: Settings) -> None:
+    import gc
+
+    spark = session.connect(settings)
+    first = session.checkpoint(spark.range(3))
+    before = len(session._unneeded)
+    watched = session.spark_seconds()
+    del first
+    gc.collect()
+    assert len(session._unneeded) > before
+    assert session.spark_seconds() == watched
+    second = session.checkpoint(spark.range(4))
+    assert not session._unneeded
+    assert second.count() == 4
