@@ -70,7 +70,6 @@ class Result(BaseModel):
     models: list[ModelVersion] = []
     checks: list[CheckRecord] = []
     timings: dict[str, float] = {}
-    lost: str = ""
 
 
 class RunRecord(Result):
