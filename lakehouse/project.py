@@ -136,6 +136,17 @@ class Project:
     def descendants(self, asset: TableName) -> set[TableName]:
         return _reach(self._edges[1], asset)
 
+    def depth_below(self, asset: TableName) -> int:
+        """How many assets the longest chain below `asset` has."""
+        return self._depths.get(asset, 0)
+
+    @cached_property
+    def _depths(self) -> dict[TableName, int]:
+        depths: dict[TableName, int] = {}
+        for asset in reversed(self.order()):
+            depths[asset] = max((1 + depths.get(child, 0) for child in self.children(asset)), default=0)
+        return depths
+
     def order(self) -> tuple[TableName, ...]:
         """All assets, each after its parents, the same each time. Assets on a cycle come last."""
         above, below = self._edges

@@ -17,6 +17,11 @@ PREFIX = "LAKEHOUSE_"
 RUN_VARIABLES = {"TARGET", "RUN_ID", "SESSION"}
 
 
+def _parallel() -> int:
+    """One more than the cores, as a notebook also waits (for its kernel, for Dagster's records); each takes memory."""
+    return min(8, (os.cpu_count() or 1) + 1)
+
+
 class Settings(BaseModel):
     """One value per setting; `lakehouse settings` prints each with where it came from."""
 
@@ -29,7 +34,7 @@ class Settings(BaseModel):
     spark: str | None = Field(default=None, description="sc://host:port of a Spark Connect server to use instead of our own")
     spark_memory: str = Field(default="4g", pattern=r"^\d+[mg]$", description="heap of our Spark server")
     spark_cores: int | None = Field(default=None, ge=1, description="cores of our Spark server (default: all)")
-    parallel: int = Field(default=2, ge=1, description="notebooks that run side by side")
+    parallel: int = Field(default_factory=_parallel, ge=1, description="notebooks that run side by side (default: cores + 1)")
     cell_timeout: int | None = Field(default=None, ge=1, description="seconds one cell may take")
     kernel_memory: str | None = Field(default=None, pattern=r"^\d+[mg]$", description="memory one kernel may take")
     keep_notebooks_days: int = Field(default=90, ge=1, description="days that executed notebooks are kept (records stay)")

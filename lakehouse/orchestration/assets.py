@@ -4,8 +4,10 @@
 """
 
 import dagster as dg
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from lakehouse.code import code_identity
+from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.orchestration import checks, describe
 from lakehouse.orchestration.step import Results, Steps
@@ -27,6 +29,7 @@ def _landing(steps: Steps, source: Source) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=describe.op_name(table),
+        op_tags=_priority(steps.project, table),
         specs=[describe.raw_asset(steps.project, source)],
         backfill_policy=dg.BackfillPolicy.single_run() if source.partitions else None,
     )
@@ -43,6 +46,7 @@ def _notebook(steps: Steps, spec: NotebookSpec) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=describe.op_name(spec.name),
+        op_tags=_priority(project, spec.name),
         description=spec.title or None,
         specs=list(describe.notebook_assets(project, spec, code_identity(project, spec)[:16])),
         check_specs=[check for table, contract in contracts.items() for check in checks.specs(table, contract)],
@@ -53,6 +57,11 @@ def _notebook(steps: Steps, spec: NotebookSpec) -> dg.AssetsDefinition:
         yield from steps.notebook(context, spec)
 
     return run
+
+
+def _priority(project: Project, asset: TableName) -> dict[str, str]:
+    """Of the steps that could run, the one with the longest chain below goes first: the chain is what a run waits for."""
+    return {PRIORITY_TAG: str(project.depth_below(asset))}
 
 
 def _parameters(spec: NotebookSpec) -> dict[str, dg.Field]:
