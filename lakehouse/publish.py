@@ -224,18 +224,22 @@ def _conform(frame: DataFrame, contract: Contract) -> DataFrame:
 def _commit(staged: _Staged, path: str, metadata: str) -> None:
     # A fresh transaction id: it only removes Connect's resend of one statement. Being right when repeated by a later
     # run comes from replaceWhere, not from here (a reused id would silently drop a later write).
+    frame = staged.frame
+    if staged.partitions:
+        assert staged.contract is not None and staged.contract.partitions is not None
+        # One file for each partition and 64 MB, not one for each partition and task. (Delta's own optimizeWrite does so
+        # too, at the price of a shuffle into thousands: the first write of a table took 1.4 to 1.8 times as long.)
+        frame = frame.hint("rebalance", staged.contract.partitions.column)
     writer = (
-        staged.frame.write.format("delta")
+        frame.write.format("delta")
         .mode("overwrite")
         .option("userMetadata", metadata)
         .option("txnAppId", str(uuid.uuid4()))
         .option("txnVersion", 1)
-        .option("optimizeWrite", "true")
         .option("delta.logRetentionDuration", _KEEP)
         .option("delta.deletedFileRetentionDuration", _KEEP)
     )
     if staged.partitions:
-        assert staged.contract is not None and staged.contract.partitions is not None
         column = staged.contract.partitions.column
         writer = writer.partitionBy(column).option("mergeSchema", "true")
         writer = writer.option("replaceWhere", tables.partitions_clause(column, staged.partitions))
