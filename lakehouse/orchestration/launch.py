@@ -22,6 +22,7 @@ from lakehouse import settings as current_settings
 from lakehouse.names import TableName
 from lakehouse.orchestration import abandoned, describe
 from lakehouse.orchestration.definitions import LOCATION, build_definitions
+from lakehouse.orchestration.events import quick_events
 from lakehouse.orchestration.grouping import Group, Piece, groups
 from lakehouse.orchestration.instance import instance
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
@@ -126,14 +127,15 @@ class _Execution:
 
     def _create(self, pieces: list[Piece], months: tuple[str, ...]) -> dg.DagsterRun:
         keys = frozenset(key for piece in pieces for key in describe.keys_of(self._project, piece.asset))
-        return self._store.create_run_for_job(
-            self._job.get_subset(asset_selection=keys).get_definition(),
-            asset_selection=keys,
-            tags={abandoned.PROCESS: abandoned.this_process(), **range_tags(months)},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            remote_job_origin=_origin(self._project.path),
-            job_code_origin=self._job.get_python_origin(),
-        )
+        with quick_events(self._store):
+            return self._store.create_run_for_job(
+                self._job.get_subset(asset_selection=keys).get_definition(),
+                asset_selection=keys,
+                tags={abandoned.PROCESS: abandoned.this_process(), **range_tags(months)},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                remote_job_origin=_origin(self._project.path),
+                job_code_origin=self._job.get_python_origin(),
+            )
 
     def _follow(self, event: dg.DagsterEvent, by_step: dict[str, Piece], run: dg.DagsterRun) -> None:
         if event.is_engine_event and "received termination signal" in (event.message or ""):
