@@ -53,6 +53,13 @@ def test_the_graph_follows_from_reads_and_writes(diamond: Project) -> None:
     assert TableName("explore", "tour") not in diamond.assets
 
 
+def test_the_longest_chain_below_an_asset_is_counted(diamond: Project) -> None:
+    depths = {asset.slashed: diamond.depth_below(asset) for asset in diamond.assets}
+    assert depths == {
+        "raw/things": 5, "bronze/things": 4, "silver/a": 3, "silver/b": 3, "gold/both": 2, "models/m": 1, "scores/s": 0,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("selection", "found"),
     [

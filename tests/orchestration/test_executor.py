@@ -15,8 +15,9 @@ def test_what_steps_need_is_imported_and_leaves_one_thread(place: Place) -> None
         from lakehouse.orchestration import executor
         executor.preload()
         print(executor.thread_count(), executor.start_method(), "papermill" in sys.modules, "OMP_NUM_THREADS" in os.environ)
+        print(sys.modules["rfc3987_syntax"])
     """)
-    assert out.split() == ["1", "fork", "True", "False"]
+    assert out.split() == ["1", "fork", "True", "False", "None"]
 
 
 def test_another_thread_makes_it_slower_but_safe(place: Place) -> None:
