@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 from lakehouse.errors import SetupError
@@ -24,11 +25,11 @@ COMPILE_SECONDS = 120
 
 
 def jar(settings: Settings, runtime: Java) -> Path:
-    """The listener's jar, compiled (5 s) for exactly this source and Spark if missing. Raises SetupError."""
+    """The listener's jar, compiled (5 s) for exactly this source and Spark if missing or damaged. Raises SetupError."""
     spark = next(pyspark_jars().glob("spark-connect_*.jar")).name
     key = hashlib.sha256(f"{spark} {SOURCE.read_text()}".encode()).hexdigest()[:16]
     made = settings.cache / "jars" / f"lakehouse-orphans-{key}.jar"
-    if not made.exists():
+    if not zipfile.is_zipfile(made):  # missing, or cut short by a full disk
         _compile(made, runtime)
     return made
 

@@ -73,12 +73,15 @@ def test_other_sessions_work_on_when_one_is_ended(settings: Settings, tmp_path: 
     other.stop()
 
 
+@pytest.mark.slow
 def test_the_listener_is_compiled_once(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cold, runtime = settings.model_copy(update={"cache": tmp_path / "a cache"}), java.find()
     made = orphans.jar(cold, runtime)
     stamp = made.stat().st_mtime_ns
     assert orphans.jar(cold, runtime) == made and made.stat().st_mtime_ns == stamp
     assert [path.name for path in made.parent.iterdir()] == [made.name]
+    made.write_bytes(made.read_bytes()[:1000])
+    assert orphans.jar(cold, runtime) == made and made.stat().st_size > 1000
     wrong = tmp_path / "wrong.scala"
     wrong.write_text("class Orphans extends Nothing")
     monkeypatch.setattr(orphans, "SOURCE", wrong)
