@@ -47,6 +47,7 @@ def _end_after(settings: Settings, query: str, seconds: float, folder: Path) -> 
     time.sleep(seconds)
     assert ended == []
     session.interrupt(settings, own.session_id)
+    own.client.close()  # as a killed client's connection ends; one that lives may be told at its next question only
     thread.join(30)
     assert ended and ended != ["in peace"], ended
 
