@@ -232,7 +232,7 @@ def finish() -> str | None:
     """The last step, run inside the new environment: what needs its packages. What went wrong, or None."""
     from lakehouse import settings, telemetry
     from lakehouse.kernels import install_kernelspec, preload
-    from lakehouse.spark import jars
+    from lakehouse.spark import java, launch
 
     prefix = Path(sys.prefix)
     telemetry.switch_off_in_lab(prefix)
@@ -241,11 +241,11 @@ def finish() -> str | None:
     with subprocess.Popen(kernel, env=os.environ | preload.environment()) as loading:  # beside what follows
         try:
             started = time.monotonic()
-            jars.ensure(settings.load())
-            print(f"Delta's jars: {time.monotonic() - started:.1f} s", flush=True)
+            launch.class_path(settings.load(), java.find())
+            print(f"jars: {time.monotonic() - started:.1f} s", flush=True)
             for module in IMPORTED:
                 importlib.import_module(module)
-            print(f"Delta's jars and imports: {time.monotonic() - started:.1f} s", flush=True)
+            print(f"jars and imports: {time.monotonic() - started:.1f} s", flush=True)
         except LakehouseError as error:
             return f"{error.what}. {error.hint}"
         except ImportError as error:

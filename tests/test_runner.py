@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from lakehouse import kernels, record, runner, services
+from lakehouse import kernels, record, runner
 from lakehouse.errors import (
     AuditFailed,
     CellFailed,
@@ -30,6 +30,7 @@ from lakehouse.names import TableName
 from lakehouse.record import RunRecord
 from lakehouse.settings import Settings
 from lakehouse.spark import server
+from tests import work
 from tests.notebooks import MONTHS, contract, notebook
 from tests.workspace import COMMAND, IMPORTS, PARAMETERS, VALUES, Workspace
 
@@ -239,41 +240,40 @@ def start(place: Workspace, mark: Path, how: str, **environ: str) -> tuple[subpr
     return process, int(mark.read_text())
 
 
-def is_idle(settings: Settings) -> bool:
-    """Whether the Spark server computes nothing: its processor time stands still for a while."""
-    service = services.read(settings, server.NAME)
-    process = service.process() if service else None
-    assert process is not None
-    before = sum(process.cpu_times()[:2])
-    time.sleep(1)
-    return sum(process.cpu_times()[:2]) - before < 0.1
-
-
 def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_cancelled_run_stops_its_kernel_and_its_query(place: Workspace, settings: Settings, tmp_path: Path) -> None:
     process, kernel = start(place, tmp_path / "mark", "query")
-    assert eventually(lambda: not is_idle(settings))
+    assert eventually(lambda: not work.is_idle(settings))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert (process.returncode, "silver/ending: cancelled in cell 6" in said) == (130, True), said
     assert eventually(lambda: gone(kernel))
-    assert eventually(lambda: is_idle(settings))
+    assert work.becomes_idle(settings, 20)
     kept = newest(place)
     assert (kept.status, kept.cause.splitlines()[0]) == ("cancelled", "silver/ending: cancelled in cell 6")
     assert "silver/ending: cancelled in cell 6" in cells(kept.notebook)[0].source
     assert str(kept.notebook) in said
 
 
-def test_a_killed_runner_leaves_no_kernel_and_no_query(place: Workspace, settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 2.0])
+def test_a_killed_runner_leaves_no_kernel_and_no_query(
+    place: Workspace, settings: Settings, tmp_path: Path, seconds: float
+) -> None:
     process, kernel = start(place, tmp_path / "mark", "query")
-    assert eventually(lambda: not is_idle(settings))
+    time.sleep(seconds)
     process.kill()
     process.communicate()
     assert eventually(lambda: gone(kernel))
-    assert eventually(lambda: is_idle(settings))
+    assert work.becomes_idle(settings, 20)
+
+
+def test_a_cell_that_takes_too_long_leaves_no_query(place: Workspace, settings: Settings) -> None:
+    with pytest.raises(CellTimeout):
+        runner.run(ASSET, {"how": "query"}, place.settings.model_copy(update={"cell_timeout": 4}))
+    assert work.becomes_idle(settings, 20)
 
 
 def test_a_lost_spark_server_is_told_within_seconds(place: Workspace, settings: Settings, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import signal
 import time
 
 SECONDS = 15
-# An operation can be interrupted once, and where that comes before its jobs are submitted they run on for ever
-# (seen when a query was interrupted within a second of its start).
+# Once more after this: the last request of a killed kernel may arrive late, and then opens a session that is not known
+# yet. On a server without our listener, jobs submitted after an interrupt run on, and an operation is interrupted once.
 SETTLE_SECONDS = 3
 
 
@@ -23,9 +23,12 @@ def stop_spark_work(spark_session: str) -> None:
 
     signal.alarm(SECONDS)
     now = settings.load()
-    if server.running(now) is not None:
-        time.sleep(SETTLE_SECONDS)
+    if server.running(now) is None:
+        return
+    if not now.spark:  # with `lakehouse.spark.orphans`, which another's server may lack: there this would come too soon
         session.interrupt(now, spark_session)
+    time.sleep(SETTLE_SECONDS)
+    session.interrupt(now, spark_session)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from lakehouse.settings import Settings
-from lakehouse.spark import archive, jars
+from lakehouse.spark import archive, jars, orphans
 from lakehouse.spark.java import Java
 
 MAIN = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -32,17 +32,17 @@ FRUGAL = (
 )  # fmt: skip
 
 
-def command(settings: Settings, runtime: Java, delta: list[Path], port: int, work: Path) -> list[str]:
+def command(settings: Settings, runtime: Java, classes: str, port: int, work: Path) -> list[str]:
     """Starts a server that listens on loopback at `port` and keeps its temporary files in `work`."""
-    classes = class_path(delta)
     shared = archive.options(archive.path(settings, runtime, classes), work)
     options = [*_java_options(settings), *shared, *_spark_options(settings, port, work)]
     return [str(runtime.binary), *options, "-cp", classes, MAIN]
 
 
-def class_path(delta: list[Path]) -> str:
-    """Delta's jars before pyspark's own."""
-    return os.pathsep.join([*map(str, delta), f"{jars.pyspark_jars()}/*"])
+def class_path(settings: Settings, runtime: Java) -> str:
+    """Delta's jars and our own before pyspark's; what is missing is made. Raises SetupError."""
+    ours = [*jars.ensure(settings), orphans.jar(settings, runtime)]
+    return os.pathsep.join([*map(str, ours), f"{jars.pyspark_jars()}/*"])
 
 
 def _java_options(settings: Settings) -> list[str]:
@@ -62,6 +62,7 @@ def _spark_options(settings: Settings, port: int, work: Path) -> list[str]:
         "spark.local.dir": work,
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
+        "spark.extraListeners": orphans.CLASS,
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": port,
         # A stream that falls silent is noticed when it should have ended: soon.

@@ -16,7 +16,7 @@ from lakehouse import services
 from lakehouse.errors import ServiceError, SettingsError, SparkLost
 from lakehouse.services import Service
 from lakehouse.settings import Settings
-from lakehouse.spark import archive, catalog, jars, java, launch
+from lakehouse.spark import archive, catalog, java, launch
 from lakehouse.spark.ping import Address, Answer, ping
 
 NAME = "spark"
@@ -126,7 +126,8 @@ def _address(url: str) -> Address:
 
 
 def _start(settings: Settings) -> Server:
-    delta, runtime = jars.ensure(settings), java.find()
+    runtime = java.find()
+    classes = launch.class_path(settings, runtime)
     token = _new_token(settings)
     for attempt in range(START_ATTEMPTS):
         port = _free_port()
@@ -135,7 +136,7 @@ def _start(settings: Settings) -> Server:
             service = services.spawn(
                 settings,
                 NAME,
-                launch.command(settings, runtime, delta, port, work),
+                launch.command(settings, runtime, classes, port, work),
                 env=launch.environment(token),
                 cwd=work,
                 port=port,
@@ -155,7 +156,7 @@ def _start(settings: Settings) -> Server:
 def _settle(settings: Settings) -> None:
     """Leaves to a process of its own what nobody should wait for: see `lakehouse.spark.settle`."""
     runtime = java.find()
-    archived = archive.path(settings, runtime, launch.class_path(jars.ensure(settings))).exists()
+    archived = archive.path(settings, runtime, launch.class_path(settings, runtime)).exists()
     if archived and not catalog.published(settings.root):
         return
     services.stop(settings, SETTLE, grace=0.0)

@@ -12,7 +12,7 @@ import time
 
 from lakehouse import services
 from lakehouse.settings import Settings
-from lakehouse.spark import archive, catalog, jars, java, launch, server, session
+from lakehouse.spark import archive, catalog, java, launch, server, session
 
 # Late enough that the first notebooks' classes are among those loaded.
 ARCHIVE_AFTER_SECONDS = 60.0
@@ -27,7 +27,8 @@ def main(settings: Settings) -> None:
     if tables:
         # By its address, so that a server which ends meanwhile is not started again.
         catalog.register(session.connect(settings.model_copy(update={"spark": found.url})), settings.root, tables)
-    runtime, class_path = java.find(), launch.class_path(jars.ensure(settings))
+    runtime = java.find()
+    class_path = launch.class_path(settings, runtime)
     made = archive.path(settings, runtime, class_path)
     if made.exists():
         return

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from lakehouse import kernels
 from lakehouse.kernels import rendezvous
 from lakehouse.spark import server, session
 from lakehouse.spark.ping import open_channel
+from tests import work
 
 OPEN = """
     import os
@@ -60,3 +62,17 @@ def test_the_spark_session_of_a_killed_kernel_is_ended(place, kernel, engine, ev
     os.kill(fork.pid if kind == "fork process killed" else started.provisioner.pid, signal.SIGKILL)
     assert eventually(lambda: not started.manager.is_alive(), 3)
     assert eventually(lambda: _operations(engine, started.provisioner.session) is None, 30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [0, 2], ids=["alone", "beside two busy processes"])
+def test_the_query_of_a_kernel_killed_at_any_moment_is_ended(place, kernel, engine, eventually, processes):
+    with work.load(processes):
+        for seconds in (0.0, 0.2, 0.5, 1.0, 2.0):
+            started = kernel()
+            assert started.run(OPEN) == "2"
+            started.client.execute(LONG)
+            time.sleep(seconds)
+            os.kill(started.provisioner.pid, signal.SIGKILL)
+            assert eventually(lambda killed=started: _operations(engine, killed.provisioner.session) is None, 30)
+            assert work.becomes_idle(place.settings, 10), f"its query goes on after an end {seconds} s after the start"
