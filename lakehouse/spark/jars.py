@@ -68,6 +68,18 @@ def ensure(settings: Settings) -> list[Path]:
     return [folder / jar.name for jar in JARS]
 
 
+def damaged(settings: Settings) -> list[Path]:
+    """The cached jars that are not the pinned files, byte for byte (those that are there)."""
+    paths = {settings.cache / "jars" / jar.name: jar.sha256 for jar in JARS}
+    return [path for path, sha256 in paths.items() if path.exists() and _sha256(path) != sha256]
+
+
+def refetch(settings: Settings) -> list[Path]:
+    """`ensure`, with every jar's hash computed again whatever was noted of it."""
+    (settings.cache / "jars" / RECORD).unlink(missing_ok=True)
+    return ensure(settings)
+
+
 def pyspark_jars() -> Path:
     """The folder of the jars that pyspark brings (found without importing it, which takes a second)."""
     spec = find_spec("pyspark")
