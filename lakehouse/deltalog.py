@@ -72,7 +72,10 @@ def commit_path(table: Path, version: int) -> Path:
 def actions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """What a commit's file says, an action at a time ("add", …). Raises LakeError for one that is torn or damaged."""
     try:
-        for line in path.read_text().splitlines():
+        lines = path.read_text().splitlines()
+        if not lines:
+            raise ValueError("it is empty")
+        for line in lines:
             for kind, facts in json.loads(line).items():
                 if not isinstance(facts, dict):
                     raise ValueError(f"{kind} is {facts!r:.40}")

@@ -92,7 +92,7 @@ def look_at_java(settings: Settings, deep: bool) -> Iterator[Trouble]:
 
 def look_at_jars(settings: Settings, deep: bool) -> Iterator[Trouble]:
     for path in jars.damaged(settings):
-        what = "is damaged: its SHA-256 is not the pinned one"
+        what = "is damaged: its SHA-256 is not the pinned one" if path.exists() else "is gone"
         yield Trouble(str(path), what, "--repair fetches it again.", mend=partial(_refetch, settings, path))
 
 

@@ -65,10 +65,10 @@ def _forget(path: Path) -> str:
 def _rebuild(root: Path, path: Path) -> str:
     known = _known(root, path.parent)
     assert known is not None, path
-    whole = _ended(known, path.parent) if path.name == record.RECORD else known
-    fields = (RunRecord if path.name == record.RECORD else Result).model_fields
+    plain = Result(**known.model_dump(include=set(Result.model_fields)))
+    whole = _ended(plain, path.parent) if path.name == record.RECORD else plain
     kept = set_aside(path)
-    record.save(path, type(whole)(**whole.model_dump(include=set(fields))))
+    record.save(path, whole)
     return f"Wrote {path} anew; the torn one is now {kept.name}."
 
 
@@ -85,7 +85,7 @@ def _ended(known: Result, folder: Path, cause: str = "") -> RunRecord:
         cause = "\n".join(line.removeprefix("> ") for line in first.removeprefix(_FAILED).strip().splitlines())
     status = "cancelled" if ": cancelled in " in cause else "failed" if cause or not (cells or known.writes) else "succeeded"
     return RunRecord(
-        **known.model_dump(),
+        **known.model_dump(include=set(Result.model_fields)),
         status=status,  # type: ignore[arg-type]
         cause=cause,
         started=_began(folder.name),

@@ -69,9 +69,11 @@ def ensure(settings: Settings) -> list[Path]:
 
 
 def damaged(settings: Settings) -> list[Path]:
-    """The cached jars that are not the pinned files, byte for byte (those that are there)."""
+    """The cached jars that are gone or not the pinned files, byte for byte; none before they were first fetched."""
     paths = {settings.cache / "jars" / jar.name: jar.sha256 for jar in JARS}
-    return [path for path, sha256 in paths.items() if path.exists() and _sha256(path) != sha256]
+    if not any(path.exists() for path in paths):
+        return []
+    return [path for path, sha256 in paths.items() if not path.exists() or _sha256(path) != sha256]
 
 
 def refetch(settings: Settings) -> list[Path]:
@@ -113,7 +115,6 @@ def _verified(path: Path, jar: Jar) -> bool:
     if _sha256(path) == jar.sha256:
         return True
     log.warning("%s is damaged (its SHA-256 is not the pinned one): fetching it again", path)
-    path.unlink()
     return False
 
 

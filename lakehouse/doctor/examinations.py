@@ -61,14 +61,16 @@ def examine(
             yield Found(name, Trouble(f"the examination of {name}", f"failed: {_words(error)}", _todo(error)))
 
 
-def heal(settings: Settings, deep: bool = False, tell: Callable[[str], None] = lambda name: None) -> Iterator[Found]:
+def heal(
+    settings: Settings, deep: bool = False, tell: Callable[[str], None] = lambda name: None, names: Iterable[str] = EXAMINATIONS
+) -> Iterator[Found]:
     """Repairs what can be, and looks again: first what was done, then what is left. One at a time for each lake."""
     with ExitStack() as held:
         with suppress(LakehouseError, OSError):  # where the lake cannot be written there is little to repair
             held.enter_context(services.lock(settings, "doctor"))
         failed: dict[Trouble, str] = {}
         for _ in range(_ROUNDS):
-            left = list(examine(settings, deep, tell))
+            left = list(examine(settings, deep, tell, names))
             open_ones = [found for found in left if found.trouble.mend is not None and found.trouble not in failed]
             if not open_ones:
                 break
