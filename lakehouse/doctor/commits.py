@@ -46,7 +46,8 @@ def _commits(root: Path, table: Path) -> Iterator[Trouble]:
     summaries = _numbers(table, _SUMMARY)  # before the commits: a writer may be at work, and writes the summary last
     there = deltalog.versions(table)
     newest = max([*there, *summaries], default=-1)
-    first = 0 if not _numbers(table, _CHECKPOINT) else min(there, default=0)
+    # With a checkpoint, the oldest commits may have been cleaned away, their summaries with them.
+    first = 0 if not _numbers(table, _CHECKPOINT) else min([*there, *summaries], default=0)
     for version in range(first, newest + 1):
         path = deltalog.commit_path(table, version)
         words = "is missing" if version not in there else commit_flaw(path)

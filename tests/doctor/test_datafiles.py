@@ -65,13 +65,9 @@ def test_a_query_that_is_wrong_by_itself_is_told_as_such(place: Workspace) -> No
 
 
 def test_files_of_earlier_versions_are_not_this_examinations(place: Workspace) -> None:
-    old = set(dict(deltafiles.replay(place.path("silver.things")))[1])
-    for version, files in deltafiles.replay(place.path("silver.things")):
-        if version == 0:
-            gone = [file.path for name, file in files.items() if name not in old] or [
-                file.path for file in files.values() if "2013-02" in file.partition
-            ]
-    gone[0].unlink()
+    path = place.path("silver.things")
+    gone = deltafiles.removed(path, 1).pop()
+    gone.unlink()
     assert examined(place, FILES) == []
 
 
