@@ -82,6 +82,8 @@ def actions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield kind, facts
     except FileNotFoundError:
         raise _missing(path) from None
+    except OSError as error:
+        raise LakeError(f"The commit {path} cannot be read: {error.strerror}", "Check its permissions and the disk.") from None
     except (ValueError, AttributeError) as error:
         raise LakeError(f"The commit {path} is damaged: {error}", "`lakehouse doctor` says what can be done.") from None
 

@@ -53,7 +53,9 @@ def _all(settings: Settings, only: Collection[TableName] | None, found: Verified
     for table, versions in sorted(named.versions.items()):
         if only is None or table in only:
             tell(f"versions of {table}")
-            yield from _versions(settings.root, table, versions, found)
+            yield from _named_versions(settings.root, table, versions)
+            if table not in named.unreadable:
+                yield from _files(settings.root, table, versions, found)
     yield from _models(settings, only, found, tell)
 
 
@@ -80,6 +82,7 @@ class _Named:
 
     root: Path
     versions: dict[TableName, dict[int, str]] = field(default_factory=dict)
+    unreadable: set[TableName] = field(default_factory=set)
 
     def _name(self, table: str, version: Any, by: str) -> None:
         if isinstance(version, int) and not table.startswith(("models.", "raw.")):
@@ -118,10 +121,11 @@ class _Named:
                     for name, facts in ours.get("inputs", {}).items():
                         self._name(name, facts.get("version"), f"read by version {commit.version} of {table}")
             except LakeError as error:
+                self.unreadable.add(table)
                 yield Trouble(str(path), error.what, error.hint)
 
 
-def _versions(root: Path, table: TableName, named: dict[int, str], found: Verified) -> Iterator[Trouble]:
+def _named_versions(root: Path, table: TableName, named: dict[int, str]) -> Iterator[Trouble]:
     path = tables.lake_path(root, table)
     there = set(deltalog.versions(path))
     for version, by in sorted(named.items()):
@@ -129,6 +133,12 @@ def _versions(root: Path, table: TableName, named: dict[int, str], found: Verifi
             what = f"version {version} does not exist" + ("" if there else ": there is no such table")
             todo = f"Restore {path} from a backup, or write it again: `lakehouse run {table.slashed} --force`."
             yield Trouble(table.dotted, what, todo, by)
+
+
+def _files(root: Path, table: TableName, named: dict[int, str], found: Verified) -> Iterator[Trouble]:
+    """Looks at the files of each named version, each file once."""
+    path = tables.lake_path(root, table)
+    newest = deltalog.latest(path)
     flaws: dict[DataFile, str] = {}
     released = _released(path)
     try:
@@ -143,9 +153,9 @@ def _versions(root: Path, table: TableName, named: dict[int, str], found: Verifi
             if bad and all(flaws[file] == "is gone" and file.path in released for file in bad):
                 found.released += 1
             elif bad:
-                yield _lost(table, version, bad, flaws, named[version], newest=version == max(there))
-    except LakeError:
-        return  # told of when the commits were read
+                yield _lost(table, version, bad, flaws, named[version], newest=version == newest)
+    except LakeError as error:
+        yield Trouble(str(path), error.what, error.hint)
 
 
 def _lost(table: TableName, version: int, bad: list[DataFile], flaws: dict[DataFile, str], by: str, newest: bool) -> Trouble:

@@ -72,9 +72,7 @@ def commit_flaw(path: Path) -> str:
         for _ in deltalog.actions(path):
             pass
     except LakeError as error:
-        return "is damaged: " + error.what.partition(" is damaged: ")[2]
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return error.what.partition(f"{path} ")[2]
     return "was changed: it does not match the checksums beside it" if deltafiles.matches_checksums(path) is False else ""
 
 

@@ -25,6 +25,7 @@ from lakehouse.trouble import Trouble
 
 _DRAFT = re.compile(r"^\.(record|result)\.json\.(\d+)$")
 _DAY = 86_400
+_STARTING = 60  # seconds in which a run may have a notebook and no kernel yet
 _FAILED = "**This run failed.**"
 
 
@@ -143,8 +144,8 @@ def _notebook(root: Path, folder: Path, kernels: bool) -> Iterator[Trouble]:
     """A run that was killed leaves its notebook under a hidden name, and no record."""
     path, ended = folder / record.PARTIAL, (folder / record.RECORD).exists()
     with suppress(FileNotFoundError):
-        if ended or not kernels or time.time() - path.stat().st_mtime > _DAY:
-            path.stat()
+        age = time.time() - path.stat().st_mtime
+        if ended or age > _DAY or (age > _STARTING and not kernels):
             what = "was left by a run that " + ("has ended" if ended else "was killed before it could say how it ended")
             todo = "--repair keeps it as notebook.ipynb" + ("." if ended else ", with a record that says so.")
             yield Trouble(str(path), what, todo, mend=partial(_keep_notebook, root, path))

@@ -27,13 +27,21 @@ def told_of_damage(settings: Settings) -> Iterator[None]:
     """Raises LakeError, naming the file, where Dagster stumbles over a damaged one of its own."""
     try:
         yield
-    except Exception:
+    except Exception as error:
         from lakehouse.doctor import stores
 
-        damaged = stores.damaged(settings)
+        damaged = stores.damaged(settings) if _of_a_store(error) else []
         if not damaged:
             raise
         raise LakeError(
             f"Dagster's history is damaged: {', '.join(map(str, damaged[:3]))}",
             "`lakehouse doctor --repair` sets it aside, so that Dagster starts again; no table depends on it.",
         ) from None
+
+
+def _of_a_store(error: BaseException | None) -> bool:
+    while error is not None:
+        if type(error).__module__.split(".")[0] in ("sqlite3", "sqlalchemy"):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

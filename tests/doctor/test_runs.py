@@ -60,6 +60,7 @@ def commit(now: Settings) -> None:
 def notebook(folder: Path, first: str = "# Things", name: str = record.NOTEBOOK) -> Path:
     cells = [{"cell_type": "markdown", "metadata": {}, "source": first}]
     (folder / name).write_text(json.dumps({"cells": cells, "metadata": {"papermill": {"duration": 12.5}}}))
+    os.utime(folder / name, (time.time() - 100,) * 2)
     return folder / name
 
 
@@ -157,8 +158,11 @@ def test_a_killed_runs_notebook_is_kept_with_a_record(now: Settings, folder: Pat
 
 
 def test_a_run_that_may_be_going_on_is_left_alone(now: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_kernels_alive", lambda settings: True)
     partial = notebook(folder, name=record.PARTIAL)
+    os.utime(partial)  # it may just be starting
+    assert list(doctor.examine(now, names=["runs"])) == []
+    monkeypatch.setattr(runs, "_kernels_alive", lambda settings: True)
+    os.utime(partial, (time.time() - 1000,) * 2)
     assert list(doctor.examine(now, names=["runs"])) == []
     past = time.time() - 100_000
     os.utime(partial, (past, past))
