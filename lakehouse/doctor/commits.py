@@ -207,9 +207,7 @@ def _removable(table: Path, path: Path, words: str) -> Trouble:
     whole = deltalog.versions(table)[:1] == [0]
     if not whole and path.name != _LAST:
         return Trouble(str(path), words, "Restore it from a backup: the commits before it are gone.")
-    return Trouble(
-        str(path), words, "--repair sets it aside: Delta reads the commits instead.", mend=partial(_set_aside, path)
-    )
+    return Trouble(str(path), words, "--repair sets it aside: Delta reads the commits instead.", mend=partial(_set_aside, path))
 
 
 def _set_aside(path: Path) -> str:
