@@ -104,10 +104,10 @@ def contents_flaw(path: Path) -> str:
         if same is None:
             _read_parquet(path)
         return "" if same is not False else "was changed: it does not match the checksums beside it"
-    except OSError as error:
-        return f"cannot be read: {error}"
-    except Exception as error:  # whatever pyarrow says of a damaged file
-        return f"cannot be read as Parquet: {str(error).splitlines()[0][:200]}"
+    except Exception as error:  # pyarrow says many things of a damaged file, as OSError too
+        if isinstance(error, OSError) and error.errno:
+            return f"cannot be read: {error.strerror}"
+        return f"cannot be read as Parquet: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"
 
 
 def _read_parquet(path: Path) -> None:

@@ -42,7 +42,7 @@ def open_root(root: Path) -> Path:
             "Check the folder's permissions, or set LAKEHOUSE_ROOT to another folder.",
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise LakeError(f"{stamp} is not a lake's stamp", f'It should hold {{"format": {FORMAT}}}.') from None
+        raise LakeError(f"{stamp} is not a lake's stamp", f'It should hold {{"format": {FORMAT}}}: `lakehouse doctor` can write it.') from None
     if found > FORMAT:
         raise LakeError(
             f"The lake at {root} has format {found}; this version reads up to {FORMAT}",

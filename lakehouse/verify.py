@@ -19,6 +19,7 @@ from lakehouse.settings import Settings
 from lakehouse.trouble import Trouble
 
 Tell = Callable[[str], None]
+_WRITTEN = "written"
 DOCTOR = "`lakehouse doctor` says what can be done."
 
 
@@ -78,7 +79,7 @@ def _raw(root: Path, only: Collection[TableName] | None, found: Verified, tell: 
 
 @dataclass
 class _Named:
-    """Which versions of which tables are named, and by whom first."""
+    """Which versions of which tables are named, and by whom: the run that wrote it, else the first that read it."""
 
     root: Path
     versions: dict[TableName, dict[int, str]] = field(default_factory=dict)
@@ -86,7 +87,9 @@ class _Named:
 
     def _name(self, table: str, version: Any, by: str) -> None:
         if isinstance(version, int) and not table.startswith(("models.", "raw.")):
-            self.versions.setdefault(TableName.parse(table), {}).setdefault(version, by)
+            known = self.versions.setdefault(TableName.parse(table), {})
+            if version not in known or (by.startswith(_WRITTEN) and not known[version].startswith(_WRITTEN)):
+                known[version] = by
 
     def read_runs(self, only: Collection[TableName] | None, found: Verified, tell: Tell) -> Iterator[Trouble]:
         tell("runs' records")
@@ -107,7 +110,7 @@ class _Named:
         for table, facts in result.inputs.items():
             self._name(table, facts.get("version"), f"read by run {result.run_id} of {result.asset}")
         for write in result.writes if result.target == "lake" else []:
-            self._name(write.table, write.version, f"written by run {result.run_id}")
+            self._name(write.table, write.version, f"{_WRITTEN} by run {result.run_id}")
 
     def read_commits(self, tell: Tell) -> Iterator[Trouble]:
         for table in tables.tables_under(self.root / "tables"):
@@ -117,7 +120,7 @@ class _Named:
             try:
                 for commit in deltalog.commits(path):
                     ours = commit.ours or {}
-                    self._name(table.dotted, commit.version, f"written by run {ours['run_id']}" if "run_id" in ours else "")
+                    self._name(table.dotted, commit.version, f"{_WRITTEN} by run {ours['run_id']}" if "run_id" in ours else "")
                     for name, facts in ours.get("inputs", {}).items():
                         self._name(name, facts.get("version"), f"read by version {commit.version} of {table}")
             except LakeError as error:

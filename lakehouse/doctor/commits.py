@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltafiles, deltalog, tables
+from lakehouse import deltafiles, deltalog, services, tables
 from lakehouse.doctor import written
 from lakehouse.doctor.aside import set_aside
-from lakehouse.errors import LakeError
+from lakehouse.errors import LakeError, ServiceError
 from lakehouse.names import TableName
 from lakehouse.settings import Settings
 from lakehouse.trouble import Trouble
@@ -33,7 +33,7 @@ def look(settings: Settings, deep: bool) -> Iterator[Trouble]:
     for table in all_tables(settings.root):
         yield from _checkpoints(table)
         yield from _summaries(table)
-        yield from _commits(settings.root, table)
+        yield from _commits(settings, table)
 
 
 def all_tables(root: Path) -> list[Path]:
@@ -42,7 +42,8 @@ def all_tables(root: Path) -> list[Path]:
     return sorted(log.parent for log in logs if not log.parent.name.startswith("."))
 
 
-def _commits(root: Path, table: Path) -> Iterator[Trouble]:
+def _commits(settings: Settings, table: Path) -> Iterator[Trouble]:
+    root = settings.root
     summaries = _numbers(table, _SUMMARY)  # before the commits: a writer may be at work, and writes the summary last
     there = deltalog.versions(table)
     newest = max([*there, *summaries], default=-1)
@@ -58,7 +59,7 @@ def _commits(root: Path, table: Path) -> Iterator[Trouble]:
             mend = partial(_rebuild, root, table, version)
             todo = f"--repair writes it anew from what Delta noted beside it ({version:020d}.crc)."
         elif version == newest and version in there:
-            mend = partial(_go_back, table, version)
+            mend = partial(_go_back, settings, table, version)
             before = f"version {version - 1} stands again" if version else "the table counts as not built"
             todo = f"--repair sets it aside: {before}, and `{_run(root, table)}` writes anew what it held."
         else:
@@ -174,7 +175,10 @@ def _rebuild(root: Path, table: Path, version: int) -> str:
     return f"Wrote {path} anew from Delta's summary{kept}."
 
 
-def _go_back(table: Path, version: int) -> str:
+def _go_back(settings: Settings, table: Path, version: int) -> str:
+    spark = services.read(settings, "spark")
+    if spark is not None and spark.alive:  # it may remember the version that goes, and write the one after it
+        raise ServiceError(f"The Spark server (process {spark.pid}) may have read {table}", "End it first: `lakehouse down`.")
     path = deltalog.commit_path(table, version)
     summary = path.with_suffix(".crc")
     kept = set_aside(path, deltafiles.checksums(path), summary, deltafiles.checksums(summary))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import re
 import sys
@@ -18,6 +19,7 @@ from lakehouse.spark import archive, jars, java, launch
 from lakehouse.trouble import Trouble
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
+_REWRITTEN = ("/RECORD", "/direct_url.json", "/INSTALLER", "/REQUESTED")
 _AGAIN = "the next command sees to it (some minutes)"
 
 
@@ -64,15 +66,16 @@ def _torn_files() -> list[str]:
     """Files of installed packages that are gone, or shorter or longer than when they were installed."""
     found = []
     for package in importlib.metadata.distributions(path=[path for path in sys.path if path.startswith(sys.prefix)]):
-        for file in package.files or []:
-            if file.size is None or file.name in ("RECORD", "direct_url.json", "INSTALLER", "REQUESTED") or ".." in file.parts:
+        # Not `package.files`: it leaves out what is gone.
+        for name, _, size in csv.reader((package.read_text("RECORD") or "").splitlines()):
+            if not size or name.startswith("..") or name.endswith(_REWRITTEN):
                 continue
             try:
-                torn = Path(file.locate()).stat().st_size != file.size
+                torn = Path(package.locate_file(name)).stat().st_size != int(size)
             except OSError:
                 torn = True
             if torn:
-                found.append(str(file))
+                found.append(name)
     return found
 
 

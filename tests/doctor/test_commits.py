@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lakehouse import deltafiles, deltalog
+from lakehouse import deltafiles, deltalog, services
 from lakehouse.errors import LakeError
 from tests.small_lake import cut, examined, flip, healed
 from tests.workspace import Workspace
@@ -79,9 +80,12 @@ def test_a_newest_commit_that_cannot_be_rebuilt_is_set_aside(built: Workspace, p
     log(place, f"{1:020d}.crc").unlink()
     (found,) = examined(place, LOGS)
     assert "version 0 stands again" in found.trouble.todo and "lakehouse run silver/things --force" in found.trouble.todo
+    services.record(place.settings, "spark", os.getpid())
+    assert "End it first: `lakehouse down`" in healed(place)[1][0].failed
+    (place.root / "services" / "spark.json").unlink()
     done, left = healed(place)
     assert (len(done), left) == (1, [])
-    assert [path.name[:25] for path in log(place, "").glob("*.damaged-*")] == [f"{1:020d}.json"]
+    assert [path.name[:25] for path in log(place, "").glob("0*.damaged-*")] == [f"{1:020d}.json"]
     assert place.version("silver.things") == 0
     place.run("silver/things", months=["2013-02"])
     assert place.rows("silver.things") == built.rows("silver.things")
@@ -174,8 +178,9 @@ def test_a_damaged_checkpoint_is_set_aside_and_delta_reads_on(
 
 
 def test_a_checkpoint_without_the_commits_before_it_stays(place: Workspace, checkpointed: Path) -> None:
-    for version in (0, 1):
+    for version in (0, 1):  # as a clean-up does
         deltalog.commit_path(checkpointed, version).unlink()
+        (checkpointed / "_delta_log" / f"{version:020d}.crc").unlink()
     assert examined(place, LOGS) == []
     (path,) = (checkpointed / "_delta_log").glob("*.checkpoint*.parquet")
     cut(path)
