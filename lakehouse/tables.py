@@ -42,7 +42,8 @@ def open_root(root: Path) -> Path:
             "Check the folder's permissions, or set LAKEHOUSE_ROOT to another folder.",
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise LakeError(f"{stamp} is not a lake's stamp", f'It should hold {{"format": {FORMAT}}}: `lakehouse doctor` can write it.') from None
+        hint = f'It should hold {{"format": {FORMAT}}}: `lakehouse doctor` can write it.'
+        raise LakeError(f"{stamp} is not a lake's stamp", hint) from None
     if found > FORMAT:
         raise LakeError(
             f"The lake at {root} has format {found}; this version reads up to {FORMAT}",
