@@ -15,7 +15,7 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture(autouse=True)
 def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, name in enumerate(("DAGSTER", "MLFLOW", "LAB")):
-        monkeypatch.setenv(f"LAKEHOUSE_{name}_PORT", str(39_117 + number))
+        monkeypatch.setenv(f"LAKEHOUSE_{name}_PORT", str(23_117 + number))
 
 
 def test_a_sound_lake(small_lake: Workspace, lakehouse: Command) -> None:

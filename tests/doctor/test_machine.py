@@ -100,7 +100,7 @@ def test_a_port_that_somebody_else_holds(now: Settings) -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        mine = now.model_copy(update={"dagster_port": port, "mlflow_port": 39_118, "lab_port": 39_119})
+        mine = now.model_copy(update={"dagster_port": port, "mlflow_port": 23_118, "lab_port": 23_119})
         (found,) = look(mine, "ports")
         assert found.trouble.where == f"port {port}"
         assert f"process {os.getpid()} holds it" in found.trouble.what and "LAKEHOUSE_DAGSTER_PORT" in found.trouble.todo
@@ -109,7 +109,7 @@ def test_a_port_that_somebody_else_holds(now: Settings) -> None:
 
 
 def test_one_port_for_two_pages(now: Settings) -> None:
-    same = now.model_copy(update={"dagster_port": 39_117, "mlflow_port": 39_117, "lab_port": 39_119})
+    same = now.model_copy(update={"dagster_port": 23_117, "mlflow_port": 23_117, "lab_port": 23_119})
     assert len([one for one in look(same, "ports") if "is set for both" in one.trouble.what]) == 2
 
 
