@@ -41,11 +41,13 @@ def replay(table: Path) -> Iterator[tuple[int, Mapping[str, DataFile]]]:
     for position, version in enumerate(deltalog.versions(table)):
         if position != version:
             deltalog.commit(table, position)  # raises: it is not there
-        for kind, facts in deltalog.actions(deltalog.commit_path(table, version)):
-            if kind == "add":
-                live[facts["path"]] = _file(table, facts, version)
-            elif kind == "remove":
-                live.pop(facts["path"], None)
+        commit = deltalog.commit_path(table, version)
+        with deltalog.understood(commit):
+            for kind, facts in deltalog.actions(commit):
+                if kind == "add":
+                    live[facts["path"]] = _file(table, facts, version)
+                elif kind == "remove":
+                    live.pop(facts["path"], None)
         yield version, live
 
 

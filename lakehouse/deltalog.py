@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -71,21 +72,29 @@ def commit_path(table: Path, version: int) -> Path:
 
 def actions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """What a commit's file says, an action at a time ("add", …). Raises LakeError for one that is torn or damaged."""
-    try:
+    with understood(path):
         lines = path.read_text().splitlines()
         if not lines:
             raise ValueError("it is empty")
         for line in lines:
             for kind, facts in json.loads(line).items():
-                if not isinstance(facts, dict):
+                if not isinstance(facts, dict) or (kind in ("add", "remove") and "path" not in facts):
                     raise ValueError(f"{kind} is {facts!r:.40}")
                 yield kind, facts
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Raises LakeError, naming the commit's file, where what it says makes no sense."""
+    try:
+        yield
     except FileNotFoundError:
         raise _missing(path) from None
     except OSError as error:
         raise LakeError(f"The commit {path} cannot be read: {error.strerror}", "Check its permissions and the disk.") from None
-    except (ValueError, AttributeError) as error:
-        raise LakeError(f"The commit {path} is damaged: {error}", "`lakehouse doctor` says what can be done.") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise LakeError(f"The commit {path} is damaged: {words}", "`lakehouse doctor` says what can be done.") from None
 
 
 def _missing(path: Path) -> LakeError:
@@ -102,6 +111,11 @@ def _without_gaps(table: Path) -> list[int]:
 
 @lru_cache(maxsize=20_000)
 def _read(path: Path, version: int, _inode: int, _mtime: int) -> Commit:
+    with understood(path):
+        return _parsed(path, version)
+
+
+def _parsed(path: Path, version: int) -> Commit:
     info: dict[str, Any] = {}
     adds: list[dict[str, Any]] = []
     removes: list[dict[str, Any]] = []
@@ -183,12 +197,14 @@ def current_rows(table: Path) -> dict[str, int]:
     """Rows by partition value as of the newest version ("*" for a table without partitions)."""
     live: dict[str, tuple[str, int]] = {}
     for version in _without_gaps(table):
-        for kind, facts in actions(commit_path(table, version)):
-            if kind == "add":
-                values = list(_values(facts))
-                live[facts["path"]] = (values[0] if values else "*", _records(facts))
-            elif kind == "remove":
-                live.pop(facts["path"], None)
+        path = commit_path(table, version)
+        with understood(path):
+            for kind, facts in actions(path):
+                if kind == "add":
+                    values = list(_values(facts))
+                    live[facts["path"]] = (values[0] if values else "*", _records(facts))
+                elif kind == "remove":
+                    live.pop(facts["path"], None)
     rows: dict[str, int] = {}
     for value, count in live.values():
         rows[value] = rows.get(value, 0) + count

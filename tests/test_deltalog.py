@@ -149,7 +149,9 @@ def _log(folder: Path, *commits: str | None) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("text", ["", "\0\0\0\0", '{"add": {"path": "a', '{"add": 3}', "[1]", '{"add": {}}\n{'])
+@pytest.mark.parametrize(
+    "text", ["", "\0\0\0\0", '{"add": {"path": "a', '{"add": 3}', "[1]", '{"add": {}}', '{"add": {"path": "a", "stats": "{"}}']
+)
 def test_a_torn_commit_is_an_error_that_names_the_file_and_the_doctor(tmp_path: Path, text: str) -> None:
     table = _log(tmp_path / "t", '{"commitInfo": {}}', text)
     for read in (deltalog.commits, deltalog.current_rows, lambda path: deltalog.identity(path, None)):

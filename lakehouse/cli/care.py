@@ -83,10 +83,14 @@ def doctor(
         findings = [{**trouble.to_dict(), "failed": failed.get(trouble, "")} for trouble in left]
         repaired = [{**one.trouble.to_dict(), "done": one.done} for one in done]
         print(json.dumps({"repaired": repaired, "findings": findings}, indent=1))
-        return 1 if left else 0
-    console = Console(highlight=False)
-    for one in done:
-        console.print(f"✓ {one.done}", markup=False, soft_wrap=True)
+    else:
+        _tell(Console(highlight=False), [one.done for one in done], left, failed)
+    return 1 if left else 0
+
+
+def _tell(console: Console, done: list[str], left: list[Trouble], failed: dict[Trouble, str]) -> None:
+    for words in done:
+        console.print(f"✓ {words}", markup=False, soft_wrap=True)
     _print(console, left, failed)
     if left:
         mendable = sum(trouble.mend is not None and trouble not in failed for trouble in left)
@@ -94,7 +98,6 @@ def doctor(
         console.print(f"{_count(len(left))}{more}.", soft_wrap=True)
     else:
         console.print("All is well." if not done else "The rest is well.")
-    return 1 if left else 0
 
 
 def _settings() -> tuple[Settings, Trouble | None]:
