@@ -129,7 +129,9 @@ def load(settings: Settings, name: TableName, version: int | None = None) -> Loa
                 found = client.get_model_version_by_alias(name.dotted, CHAMPION)
             else:
                 found = client.get_model_version(name.dotted, str(version))
-        except MlflowException:
+        except MlflowException as error:
+            if any(words in str(error) for words in _DAMAGED):
+                raise
             wanted = f"version {version}" if version else CHAMPION
             raise UnknownName(
                 f"Model {name} has no {wanted}", f"To train it: lakehouse run {name.slashed}"
