@@ -103,8 +103,8 @@ class _Named:
                     self._read(kind.model_validate_json((folder / name).read_text()))
                 except FileNotFoundError:
                     continue
-                except ValueError as error:
-                    yield Trouble(str(folder / name), f"is torn: {str(error).splitlines()[0]}", DOCTOR, f"run {folder.name}")
+                except ValueError:
+                    yield Trouble(str(folder / name), "is torn", DOCTOR, f"run {folder.name}")
 
     def _read(self, result: Result) -> None:
         for table, facts in result.inputs.items():

@@ -139,7 +139,7 @@ def _print(console: Console, troubles: Iterable[Trouble], failed: dict[Trouble, 
     for column in table.columns:
         column.overflow = "fold"
     for trouble in troubles:
-        where = os.path.relpath(trouble.where) if os.path.isabs(trouble.where) else trouble.where
+        where = trouble.where.removeprefix(f"{os.getcwd()}/")
         tried = (failed or {}).get(trouble)
         todo = f"Could not be repaired: {tried}" if tried else trouble.todo
         table.add_row(escape(f"{where} {trouble.what}"), escape(trouble.since), escape(todo))

@@ -44,9 +44,8 @@ def _records(root: Path, folder: Path) -> Iterator[Trouble]:
             kind.model_validate_json(path.read_text())
         except FileNotFoundError:
             continue
-        except ValueError as error:
-            known = _known(root, folder)
-            what = f"is torn: {str(error).splitlines()[0]}"
+        except ValueError:
+            known, what = _known(root, folder), "is torn"
             if known is None:
                 todo = "--repair sets it aside: no commit tells of this run either, so nothing published depends on it."
                 yield Trouble(str(path), what, todo, mend=partial(_forget, path))
