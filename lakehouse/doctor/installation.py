@@ -15,7 +15,7 @@ from lakehouse.environment import LOCK, Environment
 from lakehouse.errors import SetupError
 from lakehouse.kernels.kernelspec import KERNELSPEC, command_of, install_kernelspec
 from lakehouse.settings import Settings
-from lakehouse.spark import archive, jars, java, launch
+from lakehouse.spark import archive, jars, java, launch, orphans
 from lakehouse.trouble import Trouble
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
@@ -97,6 +97,10 @@ def look_at_jars(settings: Settings, deep: bool) -> Iterator[Trouble]:
     for path in jars.damaged(settings):
         what = "is damaged: its SHA-256 is not the pinned one" if path.exists() else "is gone"
         yield Trouble(str(path), what, "--repair fetches it again.", mend=partial(_refetch, settings, path))
+    if orphans.damaged(settings):
+        path = orphans.path(settings)
+        todo = "--repair removes it; the next Spark server compiles it again."
+        yield Trouble(str(path), "is damaged", todo, mend=partial(_remove, path))
 
 
 def _refetch(settings: Settings, path: Path) -> str:
@@ -106,10 +110,11 @@ def _refetch(settings: Settings, path: Path) -> str:
 
 def look_at_archive(settings: Settings, deep: bool) -> Iterator[Trouble]:
     """A server goes without a stale archive, and says nothing: it only starts more slowly."""
-    if settings.spark:
-        return
+    made = all((settings.cache / "jars" / jar.name).exists() for jar in jars.JARS) and orphans.path(settings).exists()
+    if settings.spark or not made or jars.damaged(settings) or orphans.damaged(settings):
+        return  # what is missing would be fetched now; what is damaged is told of by itself
     runtime = java.find()
-    class_path = launch.class_path([settings.cache / "jars" / jar.name for jar in jars.JARS])
+    class_path = launch.class_path(settings, runtime)
     path = archive.path(settings, runtime, class_path)
     if path.exists() and not archive.usable(path, runtime, class_path):
         what = "is stale or damaged: Java does not take it, so that Spark starts in twice the time"

@@ -15,7 +15,7 @@ from lakehouse.doctor import installation
 from lakehouse.environment import BUILD_LOCK, LOCK, PROJECT_FILE, Environment
 from lakehouse.kernels import kernelspec
 from lakehouse.settings import Settings
-from lakehouse.spark import archive, jars, launch
+from lakehouse.spark import archive, jars, launch, orphans
 from tests.conftest import CACHE
 from tests.small_lake import cut, flip
 
@@ -122,9 +122,20 @@ def test_a_jar_that_cannot_be_fetched_leaves_a_finding(now: Settings, monkeypatc
     assert "no route. Check the network." in found.failed
 
 
+def test_a_damaged_listener_is_removed_to_be_compiled_again(now: Settings) -> None:
+    path = orphans.path(now)
+    path.parent.mkdir(parents=True)
+    assert look(now, "jars") == []
+    path.write_bytes(b"half a jar")
+    assert [one.trouble.where for one in look(now, "jars") if one.trouble.what == "is damaged"] == [str(path)]
+    assert any(one.done for one in doctor.heal(now, names=["jars"]))
+    assert not path.exists()
+
+
 def test_an_archive_that_java_does_not_take_is_removed(now: Settings) -> None:
+    shutil.copytree(CACHE / "jars", now.cache / "jars")
     runtime = installation.java.find()
-    class_path = launch.class_path([now.cache / "jars" / jar.name for jar in jars.JARS])
+    class_path = launch.class_path(now, runtime)
     path = archive.path(now, runtime, class_path)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"an archive of another Java")
@@ -140,9 +151,8 @@ def test_an_archive_that_was_made_here_is_taken_until_a_byte_changes(tmp_path: P
     runtime, path = installation.java.find(), tmp_path / "small.jsa"
     classes = tmp_path / "classes"
     classes.write_text("java/lang/Object\njava/lang/String\n")
-    now = Settings(project=tmp_path, cache=tmp_path)
-    class_path = launch.class_path([CACHE / "jars" / jar.name for jar in jars.JARS])
-    assert archive.build(path, runtime, class_path, _work(tmp_path, classes)), now
+    class_path = launch.class_path(Settings(project=tmp_path, cache=CACHE), runtime)
+    assert archive.build(path, runtime, class_path, _work(tmp_path, classes))
     assert archive.usable(path, runtime, class_path)
     flip(path)
     assert not archive.usable(path, runtime, class_path)
