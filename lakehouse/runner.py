@@ -27,6 +27,8 @@ from lakehouse.project import Project
 from lakehouse.record import CheckRecord, Result, RunRecord
 from lakehouse.settings import Settings
 
+# How Spark and Delta speak of files that are gone, cut off or changed.
+_DAMAGED = ("FAILED_READ_FILE", "ChecksumException", "Checksum error", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -193,6 +195,8 @@ def _cell_error(error: Any, run: _Run) -> LakehouseError:
             f"{run.asset.slashed}, cell {cell}: out of memory",
             "Read fewer partitions at a time, aggregate in Spark before toPandas(), or raise kernel_memory.",
         )
+    if any(words in (error.evalue or "") for words in _DAMAGED):
+        rest = f"{rest}\n`lakehouse doctor` looks at the lake's files and says what can be done.".strip()
     line = next((text.strip() for text in (error.source or "").splitlines() if text.strip()), "")
     return CellFailed(f"{run.asset.slashed}, cell {cell} ({line[:80]}): {error.ename}: {first}", rest)
 

@@ -100,3 +100,14 @@ def test_old_notebooks_are_forgotten_and_records_are_not(tmp_path: Path) -> None
     record.forget_notebooks(tmp_path, ASSET, keep_days=5)
     assert [path.parent.name for path in tmp_path.rglob("*.ipynb")] == ["20130102T000000"]
     assert len(list(tmp_path.rglob("record.json"))) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 50, b'{"run_id": "r"', b"[]", b"\xff\xfe"])
+def test_a_torn_record_stops_nothing(tmp_path: Path, content: bytes) -> None:
+    good = keep(tmp_path, "20130101T000000")
+    torn = record.folder(tmp_path, ASSET, keep(tmp_path, "20130102T000000").run_id)
+    for name in (record.RECORD, record.RESULT):
+        (torn / name).write_bytes(content)
+    assert list(record.newest_first(tmp_path, ASSET)) == [good]
+    assert list(record.results_newest_first(tmp_path, ASSET)) == []
+    assert record.read_result(torn) is None
