@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from lakehouse.names import nearest
 
@@ -16,6 +17,14 @@ _OTHER_NAMES = {
     "integer": "int", "int32": "int", "long": "bigint", "int64": "bigint", "real": "float", "float32": "float",
     "float64": "double", "number": "double", "datetime": "timestamp", "decimal": "decimal(10,0)",
 }  # fmt: skip
+
+
+def _any_case(words: Iterable[str]) -> str:
+    return "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word) for word in words)
+
+
+PATTERN = rf"^\s*({_any_case(PLAIN)}|({_any_case(['decimal'])})\s*\(.*\)|({_any_case(['array', 'map', 'struct'])})\s*<.*>)\s*$"
+"""What an editor can tell of a type, in any case; only `normal` knows whether its brackets close."""
 
 
 def normal(text: str) -> str:

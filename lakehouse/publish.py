@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse import deltalog, record, tables
 from lakehouse.contract import Contract
-from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError
+from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
@@ -105,11 +105,14 @@ class Publisher:
         return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
 
     def _audit(self, staged: _Staged) -> None:
-        from lakehouse import gate
+        from lakehouse import gate, references
 
         assert staged.contract is not None
         with self._spending("auditing"):
             checks = gate.audit(staged.frame, staged.contract, staged.partitions)
+            own = {**self._staged, staged.table: staged}
+            contracts = self._lake._project.contracts
+            checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, own))
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -123,6 +126,26 @@ class Publisher:
                 f"Correct the rows, or the contract assets/contracts/{staged.table.slashed}.yaml.",
                 tuple(check.model_dump() for check in broken),
             )
+
+    def _referenced(self, table: TableName, own: dict[TableName, _Staged]) -> tuple[DataFrame, str]:
+        """The rows of `table` as they will stand once this run has published, and which those are."""
+        if table not in own:
+            if not self._lake._spec.explore and table in {item.table for item in self._lake._spec.writes}:
+                main = next(reversed(own))
+                hint = "Write it first: a reference is held against what the run has computed."
+                raise ContractError(f"{main} refers to {table}, which this notebook writes later", hint)
+            return self._lake.pinned(table)
+        staged = own[table]
+        contract = staged.contract
+        if contract is None or contract.partitions is None:
+            return staged.frame, "the rows of this run"
+        replaced = tables.partitions_clause(contract.partitions.column, staged.partitions)
+        try:
+            rest, which = self._lake.pinned(table, f"not ({replaced})")
+        except UnknownName:
+            return staged.frame, "the rows of this run"
+        columns = [name for name in staged.frame.columns if name in rest.columns]
+        return staged.frame.select(*columns).unionAll(rest.select(*columns)), f"the rows of this run and {which}"
 
     def _publish(self, staged: _Staged) -> None:
         lake = self._lake

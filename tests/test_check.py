@@ -198,7 +198,7 @@ def test_a_cycle_is_told_once_with_its_path(tmp_path: Path) -> None:
     said = found(tmp_path, made, ["silver.a", "silver.b", "silver.c", "silver.d"])
     assert said == [
         "notebooks/silver/a.ipynb, cell 5, line 1 [cycle] "
-        "A cycle: silver/a → silver/b → silver/c → silver/a | Take away one of these reads."
+        "A cycle: silver/a → silver/b → silver/c → silver/a | Take away one of these reads or references."
     ]
 
 
