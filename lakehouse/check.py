@@ -8,6 +8,7 @@ from pathlib import Path
 from lakehouse import contract as contracts
 from lakehouse import source as sources
 from lakehouse import style
+from lakehouse.contracts import versions
 from lakehouse.errors import LakehouseError, PartitionError
 from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
@@ -19,10 +20,11 @@ from lakehouse.project import Project
 __all__ = ["Finding", "check"]
 
 
-def check(path: Path, *, form: bool = True) -> list[Finding]:
+def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Finding]:
     """All that is wrong in the project at `path`, sorted by file, cell and line; empty is good.
 
-    Without `form` only what makes the graph unsound, not how a notebook looks.
+    Without `form` only what makes the graph unsound, not how a notebook looks. With the lake's `root`, contracts are
+    also held against what they were: a breaking change needs a new version.
     """
     project = Project.load(path)
     found = set(project.problems)
@@ -42,6 +44,8 @@ def check(path: Path, *, form: bool = True) -> list[Finding]:
     found.update(_unused_contracts(project))
     found.update(_references(project))
     found.update(_cycles(project))
+    if root is not None:
+        found.update(versions.findings(project, root))
     return sorted(found)
 
 

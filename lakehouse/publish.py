@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse import deltalog, record, tables
 from lakehouse.contract import Contract
+from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
@@ -60,7 +61,9 @@ class Publisher:
             raise ContractError(
                 f"Table {table} has no contract", f"Write one at assets/contracts/{table.slashed}.yaml (see the README)."
             )
-        frame = _conform(frame, contract) if contract else frame
+        if contract is not None:
+            self._hold_to_version(contract)
+            frame = _conform(frame, contract)
         if self._is_unpartitioned_run(contract):
             raise PartitionError(
                 f"{table} has partitions, but this run names none",
@@ -77,6 +80,16 @@ class Publisher:
                     self._publish(item)
             self._save()
             self._staged.clear()
+
+    def _hold_to_version(self, contract: Contract) -> None:
+        """Exploring may try a breaking change; the lake refuses it without a new version."""
+        try:
+            versions.hold(contract, self._lake._root)
+        except ContractError as error:
+            if not self._lake.in_sandbox:
+                raise
+            print(f"warning: the lake would refuse this. {error.what}")
+        self.result.contracts[contract.table.dotted] = before.plain(contract)
 
     def log_model(self, models: Any, model: Any, name: TableName, about: dict[str, Any]) -> int:
         """Registers a model and notes its version; in the sandbox it is logged but not registered."""
