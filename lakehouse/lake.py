@@ -205,11 +205,11 @@ class Lake:
         ]
         return pd.DataFrame(rows)
 
-    def pinned(self, table: TableName, where: str = "") -> tuple[DataFrame, str]:
-        """All rows of any table (restricted by `where`) at the version this run pinned, else the newest, pinned from now
-        on; and the version in words. Raises UnknownName for a table not built."""
-        relation = self._resolver.relation(table, self._pin(table), where)
-        return self.spark.sql(f"select * from {relation}"), f"{table} version {self._pin(table)}"
+    def pinned(self, table: TableName, where: str = "") -> tuple[str, str]:
+        """SQL for the rows of any table (restricted by `where`) at the version this run pinned, else the newest, pinned
+        from now on; and that version in words. Raises UnknownName for a table not built."""
+        version = self._pin(table)
+        return self._resolver.relation(table, version, where), f"{table} version {version}"
 
     def _pin(self, table: TableName) -> int:
         if table not in self._pins:

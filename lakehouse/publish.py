@@ -123,9 +123,8 @@ class Publisher:
         assert staged.contract is not None
         with self._spending("auditing"):
             checks = gate.audit(staged.frame, staged.contract, staged.partitions)
-            own = {**self._staged, staged.table: staged}
             contracts = self._lake._project.contracts
-            checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, own))
+            checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -140,25 +139,26 @@ class Publisher:
                 tuple(check.model_dump() for check in broken),
             )
 
-    def _referenced(self, table: TableName, own: dict[TableName, _Staged]) -> tuple[DataFrame, str]:
-        """The rows of `table` as they will stand once this run has published, and which those are."""
-        if table not in own:
+    def _referenced(self, table: TableName, staged: _Staged) -> tuple[DataFrame, str]:
+        """The rows of `table`, to which `staged` refers, as they will stand once this run has published; which those are."""
+        other = staged if table == staged.table else self._staged.get(table)
+        spark = staged.frame.sparkSession  # rows can only be joined within their own session
+        if other is None:
             if not self._lake._spec.explore and table in {item.table for item in self._lake._spec.writes}:
-                main = next(reversed(own))
                 hint = "Write it first: a reference is held against what the run has computed."
-                raise ContractError(f"{main} refers to {table}, which this notebook writes later", hint)
-            return self._lake.pinned(table)
-        staged = own[table]
-        contract = staged.contract
-        if contract is None or contract.partitions is None:
-            return staged.frame, "the rows of this run"
-        replaced = tables.partitions_clause(contract.partitions.column, staged.partitions)
+                raise ContractError(f"{staged.table} refers to {table}, which this notebook writes later", hint)
+            relation, which = self._lake.pinned(table)
+            return spark.sql(f"select * from {relation}"), which
+        if other.contract is None or other.contract.partitions is None:
+            return other.frame, "the rows of this run"
+        replaced = tables.partitions_clause(other.contract.partitions.column, other.partitions)
         try:
-            rest, which = self._lake.pinned(table, f"not ({replaced})")
+            relation, which = self._lake.pinned(table, f"not ({replaced})")
         except UnknownName:
-            return staged.frame, "the rows of this run"
-        columns = [name for name in staged.frame.columns if name in rest.columns]
-        return staged.frame.select(*columns).unionAll(rest.select(*columns)), f"the rows of this run and {which}"
+            return other.frame, "the rows of this run"
+        rest = spark.sql(f"select * from {relation}")
+        columns = [name for name in other.frame.columns if name in rest.columns]
+        return other.frame.select(*columns).unionAll(rest.select(*columns)), f"the rows of this run and {which}"
 
     def _publish(self, staged: _Staged) -> None:
         lake = self._lake

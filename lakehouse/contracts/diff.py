@@ -102,6 +102,7 @@ def _columns(before: Contract, after: Contract) -> Iterator[Change]:
             yield from _column(f"columns.{name}", old, after.columns[name])
         elif name in renamed:
             yield Change(f"columns.{name}", f"renamed to {renamed[name]}", "readers")
+            yield from _column(f"columns.{renamed[name]}", old, after.columns[renamed[name]])
         else:
             yield Change(f"columns.{name}", "removed", "readers")
     for name, new in after.columns.items():

@@ -77,9 +77,11 @@ def _asked(column: str, kind: str) -> list[str]:
 
 def _seen(name: str, kind: str, column: str, row: dict[str, Any]) -> Seen:
     low, high = (_number(row.get(f"{column}_{end}")) for end in ("low", "high"))
-    found = [item["item"] for item in row.get(f"{column}_values") or [] if item["item"] is not None]
-    values = tuple(sorted(found)) if kind == "string" and 0 < len(found) <= MOST_VALUES else None
-    return Seen(name, kind, row["n"] - row[f"{column}_filled"], low, high, values)
+    filled = row[f"{column}_filled"]
+    found = {item["item"]: item["count"] for item in row.get(f"{column}_values") or [] if item["item"] is not None}
+    # Of more values than it has places for, the sketch may give the frequent ones only: their rows are not all.
+    complete = 0 < len(found) <= MOST_VALUES and sum(found.values()) == filled
+    return Seen(name, kind, row["n"] - filled, low, high, tuple(sorted(found)) if complete else None)
 
 
 def _number(value: Any) -> int | float | None:
