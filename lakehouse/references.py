@@ -63,9 +63,12 @@ def audit(
 def _without_partner(frame: DataFrame, rows: DataFrame, check: Check) -> DataFrame:
     """The distinct values of the columns, k0, k1…, that do not stand in `rows`, and on how many rows each."""
     pairs = check.kwargs["pairs"]
-    absent = [theirs for _, theirs in pairs if theirs not in rows.columns]
-    if absent:
-        raise UnknownName(f"{check.kwargs['to']} has no column {', '.join(absent)}")
+    own, other = dict(frame.dtypes), dict(rows.dtypes)
+    for ours, theirs in pairs:
+        if theirs not in other:
+            raise UnknownName(f"{check.kwargs['to']} has no column {theirs}")
+        if own[ours] != other[theirs]:
+            raise UnknownName(f"{ours} is {own[ours]}, {check.kwargs['to']}.{theirs} is {other[theirs]}")
     keys = [f"k{number}" for number in range(len(pairs))]
     ours = frame.where(" and ".join(f"`{name}` is not null" for name, _ in pairs)).groupBy(*(name for name, _ in pairs))
     there = rows.select(*(theirs for _, theirs in pairs)).toDF(*keys)

@@ -90,6 +90,7 @@ def test_personal_values_are_masked(place: Workspace) -> None:
     ("reference", "said"),
     [
         pytest.param({"columns": ["carrier"], "to": "bronze.nothing"}, "Table bronze.nothing has not been built", id="not built"),
+        pytest.param({**TO_CARRIERS, "columns": ["id"]}, "id is bigint, bronze.carriers.code is string", id="another type"),
         pytest.param({"columns": ["carrier"], "to": "bronze.carriers"}, "bronze.carriers has no column carrier", id="no column"),
     ],
 )
