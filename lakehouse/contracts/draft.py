@@ -130,7 +130,9 @@ def text(table: TableName, rows: Rows, where: str, partitions: PartitionSpace | 
     if partitions:
         lines.append(f"partitions: {_flow(_written(partitions))}")
     lines += remark.splitlines()
-    lines += ["columns:", *(_column(one, rows.count) for one in rows.columns)]
+    never = {one.name for one in rows.columns if rows.count and not one.nulls} | {partitions.column if partitions else ""}
+    names = _names(rows)
+    lines += ["columns:", *(_column(one, names[one.name], one.name in never) for one in rows.columns)]
     told = [one for one in rows.columns if not partitions or one.name != partitions.column]
     expectations = [line for one in told for line in _expected(one, rows)]
     lines += ["expectations:", *expectations] if expectations else []
@@ -141,22 +143,34 @@ def _written(space: PartitionSpace) -> dict[str, str]:
     return {name: str(value) for name, value in vars(space).items() if value is not None}
 
 
-def _column(one: Seen, count: int) -> str:
-    remarks = []
-    name, said = one.name, {"type": one.type}
-    if not _plain(name):
-        name = re.sub(r"^(?=\d)|\W", "_", name, flags=re.ASCII) or "_"
-        remarks.append(f"in the data it is {one.name!r}")
+def _names(rows: Rows) -> dict[str, str]:
+    """For each column of the data a name that a contract can hold, no two alike."""
+    found: dict[str, str] = {}
+    for one in rows.columns:
+        name = plain = re.sub(r"^(?=\d)|\W", "_", one.name, flags=re.ASCII) or "_"
+        number = 1
+        while name in found.values():
+            number += 1
+            name = f"{plain}_{number}"
+        found[one.name] = name
+    return found
+
+
+def _column(one: Seen, name: str, never_null: bool) -> str:
+    remarks = [] if name == one.name else [f"in the data it is {one.name!r}"]
+    described: dict[str, Any] = {"type": one.type}
     try:
         columntypes.normal(one.type)
     except ValueError:
-        said["type"] = "string"
+        described["type"] = "string"
         remarks.append(f"in the data it is {one.type}")
-    described: dict[str, Any] = {**said, **({} if one.nulls or not count else {"nullable": False})}
+    if never_null:
+        described["nullable"] = False
     if _PERSONAL.search(one.name):
         described["personal"] = True
         remarks.append("personal by its name: is it?")
-    return f"  {name}: {_flow(described)}" + (f"  # {'; '.join(remarks)}" if remarks else "")
+    # Written as a mapping without its braces: a name such as `on` needs quotes.
+    return f"  {_flow({name: described})[1:-1]}" + (f"  # {'; '.join(remarks)}" if remarks else "")
 
 
 def _expected(one: Seen, rows: Rows) -> list[str]:

@@ -65,14 +65,19 @@ def test_personal_columns_are_guessed_by_name_and_their_values_not_told(name: st
 
 
 def test_names_and_types_that_a_contract_does_not_know_are_told(tmp_path: Path) -> None:
-    text = draft.text(NAME, Rows(9, (Seen("Dep. Delay", "string", 0), Seen("nothing", "void", 9), Seen("2nd", "int", 0)), ()), "x")
-    assert list(understood(text, tmp_path).columns) == ["Dep__Delay", "nothing", "_2nd"]
+    names = {"Dep. Delay": "Dep__Delay", "Dep- Delay": "Dep__Delay_2", "nothing": "nothing", "2nd": "_2nd", "on": "on"}
+    seen = tuple(Seen(name, "void" if name == "nothing" else "string", 0) for name in names)
+    text = draft.text(NAME, Rows(9, seen, ()), "x")
+    assert list(understood(text, tmp_path).columns) == list(names.values())
     assert "# in the data it is 'Dep. Delay'" in text and "# in the data it is void" in text
 
 
 def test_of_no_rows_nothing_is_promised(tmp_path: Path) -> None:
-    made = understood(draft.text(NAME, Rows(0, (Seen("id", "int", 0),), ()), "gold.t"), tmp_path)
+    seen = Seen("id", "int", 0), Seen("month", "string", 0)
+    text = draft.text(NAME, Rows(0, seen, ()), "gold.t", PartitionSpace("month", month("2013-01")))
+    made = understood(text, tmp_path)
     assert (made.key, made.columns["id"].nullable, made.expectations) == ((), True, ())
+    assert not made.columns["month"].nullable
 
 
 LOOKED = [
