@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.workspace import Workspace, monthly, rows
 
 CARRIERS = contract("bronze.carriers", {"code": {"type": "string", "nullable": False}, "country": "string"}, key=["code"])
 COLUMNS = {"id": "bigint", "carrier": "string", "country": "string"}
+VERSIONS = itertools.count(1)
 TO_CARRIERS = {"columns": ["carrier"], "to": "bronze.carriers", "to_columns": ["code"]}
 
 
@@ -26,7 +28,8 @@ def writes(select: str, table: str = "silver.flights") -> dict[str, Any]:
 
 
 def publish(place: Workspace, select: str, promise: dict[str, Any]) -> Result:
-    place.write({"silver/flights": writes(select)}, {"silver.flights": promise})
+    """Each contract comes with a new version, as each may break what the one before promised."""
+    place.write({"silver/flights": writes(select)}, {"silver.flights": {**promise, "version": next(VERSIONS)}})
     return place.run("silver/flights")
 
 
