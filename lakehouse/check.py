@@ -8,6 +8,7 @@ from pathlib import Path
 from lakehouse import contract as contracts
 from lakehouse import source as sources
 from lakehouse import style
+from lakehouse.contracts import versions
 from lakehouse.errors import LakehouseError, PartitionError
 from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
@@ -19,10 +20,11 @@ from lakehouse.project import Project
 __all__ = ["Finding", "check"]
 
 
-def check(path: Path, *, form: bool = True) -> list[Finding]:
+def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Finding]:
     """All that is wrong in the project at `path`, sorted by file, cell and line; empty is good.
 
-    Without `form` only what makes the graph unsound, not how a notebook looks.
+    Without `form` only what makes the graph unsound, not how a notebook looks. With the lake's `root`, contracts are
+    also held against what they were: a breaking change needs a new version.
     """
     project = Project.load(path)
     found = set(project.problems)
@@ -40,7 +42,10 @@ def check(path: Path, *, form: bool = True) -> list[Finding]:
         found.update(_writes(project, spec))
         found.update(_partitions(project, spec))
     found.update(_unused_contracts(project))
+    found.update(_references(project))
     found.update(_cycles(project))
+    if root is not None:
+        found.update(versions.findings(project, root))
     return sorted(found)
 
 
@@ -131,6 +136,28 @@ def _unused_contracts(project: Project) -> Iterator[Finding]:
         yield Finding(file, 0, 0, "no-writer", f"No notebook writes {table}", hint)
 
 
+def _references(project: Project) -> Iterator[Finding]:
+    """References to what no contract knows, or to columns of another type."""
+    for table, contract in sorted(project.contracts.items()):
+        file = f"{contracts.FOLDER}/{table.slashed}.yaml"
+        for reference in contract.references:
+            other = project.contracts.get(reference.to)
+            if other is None:
+                near = did_you_mean(reference.to, project.contracts).strip()
+                message = f"{table} refers to {reference.to}, which has no contract"
+                yield Finding(file, 0, 0, "bad-reference", message, near or "Correct the name, or write its contract.")
+                continue
+            for ours, theirs in reference.pairs:
+                if theirs not in other.columns:
+                    near = did_you_mean(theirs, other.columns).strip()
+                    message = f"{table}.{ours} refers to {reference.to}.{theirs}, which is no column"
+                    yield Finding(file, 0, 0, "bad-reference", message, near or "Name one by to_columns.")
+                elif ours in contract.columns and contract.columns[ours].type != other.columns[theirs].type:
+                    types = f"{contract.columns[ours].type}, {reference.to}.{theirs} {other.columns[theirs].type}"
+                    hint = "A reference compares values of one type."
+                    yield Finding(file, 0, 0, "bad-reference", f"{table}.{ours} is {types}", hint)
+
+
 def _cycles(project: Project) -> Iterator[Finding]:
     """One finding for each asset that reads its own output, and for each group of assets that feed each other."""
     seen: set[TableName] = set()
@@ -143,9 +170,10 @@ def _cycles(project: Project) -> Iterator[Finding]:
             continue
         around = _path_back(project, asset)
         seen |= project.descendants(asset) & project.ancestors(asset)
-        read = next(read for read in (*spec.reads, *spec.models_read) if project.writer_of(read.table) == around[-2])
+        reads = (read for read in (*spec.reads, *spec.models_read) if project.writer_of(read.table) == around[-2])
+        cell, line = next(((read.cell, read.line) for read in reads), (0, 0))  # (0, 0): a contract's reference
         message = f"A cycle: {' → '.join(name.slashed for name in around)}"
-        yield Finding(spec.file, read.cell, read.line, "cycle", message, "Take away one of these reads.")
+        yield Finding(spec.file, cell, line, "cycle", message, "Take away one of these reads or references.")
 
 
 def _path_back(project: Project, asset: TableName) -> list[TableName]:

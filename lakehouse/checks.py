@@ -1,6 +1,7 @@
 """Which checks a contract asks for: one list with one set of names, for the gate that runs them and for Dagster.
 
-A contract's columns, key and partitions are checks by themselves, before the expectations it lists.
+A contract's columns, key and partitions are checks by themselves, before the expectations it lists; its references
+come last.
 """
 
 from __future__ import annotations
@@ -9,15 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from lakehouse.contract import Contract, Expectation
+from lakehouse.contract import Contract, Expectation, Reference
 
 PARTITIONS = "partitions_are_requested"
 """Every row lies in a partition of the run. What those are is known at the write only, so its kwargs are empty."""
 
+REFERENCE = "reference"
+"""The type of a check against another table, which is not Great Expectations' (see `lakehouse.references`)."""
+
+MASK = "(personal)"
+"""Stands for the values of personal columns."""
+
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a table's rows: an expectation of Great Expectations under a name that stays the same."""
+    """One check of a table's rows under a name that stays the same: an expectation of Great Expectations, or a reference."""
 
     name: str
     column: str | None
@@ -31,7 +38,7 @@ def of(contract: Contract) -> tuple[Check, ...]:
     """The checks of `contract`, in a fixed order, each name once."""
     seen: dict[str, int] = {}
     named = []
-    for check in (*_derived(contract), *map(_listed, contract.expectations)):
+    for check in (*_derived(contract), *map(_listed, contract.expectations), *map(_reference, contract.references)):
         seen[check.name] = count = seen.get(check.name, 0) + 1
         named.append(check if count == 1 else replace(check, name=f"{check.name}_{count}"))
     return tuple(named)
@@ -61,3 +68,12 @@ def _listed(expectation: Expectation) -> Check:
     said = expectation.reason or name.replace("_", " ")
     column = columns[0] if len(columns) == 1 else None
     return Check(name, column, expectation.severity, said, expectation.type, dict(expectation.kwargs))
+
+
+def _reference(reference: Reference) -> Check:
+    name = f"{'_'.join(reference.columns)}_is_in_{reference.to.layer}_{reference.to.name}"
+    there = ", ".join(f"{reference.to}.{theirs}" for _, theirs in reference.pairs)
+    said = reference.reason or f"{', '.join(reference.columns)} stands in {there}"
+    column = reference.columns[0] if len(reference.columns) == 1 else None
+    kwargs = {"to": reference.to, "pairs": reference.pairs}
+    return Check(name, column, reference.severity, said, REFERENCE, kwargs)

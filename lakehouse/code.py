@@ -144,6 +144,8 @@ def _promises(contract: Contract) -> dict[str, object]:
         "partitions": contract.partitions.column if contract.partitions else None,
         "columns": {name: (column.type, column.nullable) for name, column in contract.columns.items()},
         "expectations": [(one.type, one.kwargs, one.severity) for one in contract.expectations],
+        # Named only where there are any: a form that learns a key must not make every table stale.
+        **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from lakehouse.names import nearest
 
@@ -18,6 +19,14 @@ _OTHER_NAMES = {
 }  # fmt: skip
 
 
+def _any_case(words: Iterable[str]) -> str:
+    return "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word) for word in words)
+
+
+PATTERN = rf"^\s*({_any_case(PLAIN)}|({_any_case(['decimal'])})\s*\(.*\)|({_any_case(['array', 'map', 'struct'])})\s*<.*>)\s*$"
+"""What an editor can tell of a type, in any case; only `normal` knows whether its brackets close."""
+
+
 def normal(text: str) -> str:
     """The type's one spelling (no spaces, lower case). Raises ValueError, with the nearest type, for anything else."""
     squeezed = re.sub(r"\s+", "", text)
@@ -25,6 +34,35 @@ def normal(text: str) -> str:
     if rest:
         raise ValueError(f"{text!r} is not a type of Spark SQL: {rest!r} is too much")
     return re.sub(r"[^<:,>]+(?=[<,>]|$)", lambda found: found[0].lower(), squeezed)
+
+
+# For each type those that hold all its values exactly.
+_WIDER = {
+    "tinyint": ("smallint", "int", "bigint", "float", "double"), "smallint": ("int", "bigint", "float", "double"),
+    "int": ("bigint", "double"), "float": ("double",),
+}  # fmt: skip
+_WHOLE_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
+
+
+def is_wider(before: str, after: str) -> bool:
+    """Whether every value of type `before` is one of type `after` too; both as `normal` spells them.
+
+    Arrays are as their items; other nested types are wider only where they are the same.
+    """
+    if before == after or after in _WIDER.get(before, ()):
+        return True
+    if before.startswith("array<") and after.startswith("array<"):
+        return is_wider(before[6:-1], after[6:-1])
+    old, new = _digits(before), _digits(after)
+    return bool(old and new and after.startswith("decimal") and new[0] >= old[0] and new[1] >= old[1])
+
+
+def _digits(text: str) -> tuple[int, int] | None:
+    """Digits before and after the point of an exact number."""
+    if text in _WHOLE_DIGITS:
+        return _WHOLE_DIGITS[text], 0
+    found = re.fullmatch(r"decimal\((\d+),(\d+)\)", text)
+    return (int(found[1]) - int(found[2]), int(found[2])) if found else None
 
 
 def _take(text: str) -> str:

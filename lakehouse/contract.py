@@ -4,81 +4,78 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from lakehouse import columntypes
-from lakehouse.errors import ContractError, LakehouseError
+from lakehouse import yamllines
+from lakehouse.contracts.values import ColumnName, ColumnType, Partitions, Space, Span, Strict, Table
+from lakehouse.errors import ContractError
 from lakehouse.finding import Finding
-from lakehouse.names import LAYERS, TableName, did_you_mean
-from lakehouse.partitions import PartitionSpace, month
+from lakehouse.names import LAYERS, did_you_mean
+from lakehouse.yamllines import Place
 
 FOLDER = "assets/contracts"
 RULE = "bad-contract"
-_DEEPEST = 20
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 # Arguments of Great Expectations that name columns of the table.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
 
-Place = tuple[str, ...]
-"""Where a value stands in the file: its keys from the top, items of a list by number."""
+Severity = Literal["error", "warn"]
 
 
-def _span(value: object) -> timedelta:
-    found = re.fullmatch(r"([1-9]\d{0,5})([hdw])", value, re.ASCII) if isinstance(value, str) else None
-    if not found:
-        raise ValueError("write a span such as 12h, 45d or 2w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+class Column(Strict):
+    """A column: its Spark SQL type, and what a reader must know."""
 
-
-def _table(value: object) -> TableName:
-    try:
-        name = TableName.parse(str(value))
-    except LakehouseError as error:
-        raise ValueError(f"{error.what}. {error.hint}") from None
-    if name.layer in ("raw", "models"):
-        raise ValueError("raw files are declared as a Source, models are MLflow's: only tables have a contract")
-    return name
-
-
-def _month(text: str) -> month:
-    try:
-        return month(text)
-    except LakehouseError as error:
-        raise ValueError(f"{error.what}. {error.hint}") from None
-
-
-def _column_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        raise ValueError(f"{name!r} is not a column's name: letters, digits and _, no digit first")
-    return name
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-
-class Column(_Strict):
-    """A column: its Spark SQL type, and what a reader must know. `personal` values are masked where rows are shown."""
-
-    type: Annotated[str, AfterValidator(columntypes.normal)]
+    type: ColumnType
+    """Spark SQL's type, such as string, bigint, decimal(10,2) or array<string>."""
     nullable: bool = True
+    """false refuses rows in which it is null."""
     unit: str | None = None
+    """What its numbers count, such as minutes or miles."""
     description: str = ""
+    """What it holds, for people."""
     personal: bool = False
+    """true masks its values wherever rows are shown."""
 
 
-class Expectation(_Strict):
-    """One expectation of Great Expectations. An `error` publishes nothing, a `warn` publishes and reports."""
+class Reference(Strict):
+    """These columns hold values that stand in another table. Rows with a null among them are not looked at."""
+
+    columns: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    """Columns of this table."""
+    to: Table
+    """The table that they refer to."""
+    to_columns: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Its columns, in the same order; left out, those of the same names."""
+    severity: Severity = "error"
+    """error publishes nothing, warn publishes and reports."""
+    reason: str = ""
+    """Why it matters, or what exceptions are known."""
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Reference:
+        if self.to_columns and len(self.to_columns) != len(self.columns):
+            raise ValueError(f"columns names {len(self.columns)}, to_columns {len(self.to_columns)}: name as many")
+        return self
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each column of this table with the one that it refers to."""
+        return tuple(zip(self.columns, self.to_columns or self.columns, strict=True))
+
+
+class Expectation(Strict):
+    """One expectation of Great Expectations."""
 
     type: Annotated[str, Field(pattern=r"^expect_[a-z][a-z_]*$")]
-    kwargs: dict[str, Any] = {}
-    severity: Literal["error", "warn"] = "error"
+    """Its name, such as expect_column_values_to_be_between."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Its arguments, such as column, min_value or value_set."""
+    severity: Severity = "error"
+    """error publishes nothing, warn publishes and reports."""
     reason: str = ""
+    """Why it is expected; shown where it fails."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -90,35 +87,33 @@ class Expectation(_Strict):
         return tuple(named)
 
 
-class _Partitions(_Strict):
-    """As written in the file; a PartitionSpace once it is known to be right."""
+class Contract(Strict):
+    """What a table promises its readers."""
 
-    column: str
-    start: Annotated[str, AfterValidator(_month)]
-    end: Annotated[str, AfterValidator(_month)] | None = None
-
-
-def _space(value: object) -> PartitionSpace:
-    if isinstance(value, PartitionSpace):
-        return value
-    try:
-        return PartitionSpace(**_Partitions.model_validate(value).model_dump())
-    except LakehouseError as error:
-        raise ValueError(f"{error.what}. {error.hint}") from None
-
-
-class Contract(_Strict):
-    """A table written whole has no `partitions`. `backfill_chunk`: partitions that one run takes at most, None for all."""
-
-    table: Annotated[TableName, BeforeValidator(_table)]
+    table: Table
+    """Layer and name, as in the file's path."""
+    version: Annotated[int, Field(ge=1)] = 1
+    """Raised with every change that breaks readers or writers."""
     description: Annotated[str, Field(min_length=1)]
+    """What one row is, for people."""
     owner: Annotated[str, Field(min_length=1)]
-    freshness: Annotated[timedelta, BeforeValidator(_span)] | None = None
+    """Whom to ask: an address or a team."""
+    freshness: Span | None = None
+    """How old its newest data may be, such as 45d; shown and judged in Dagster."""
+    retention: Span | None = None
+    """How long old versions are kept, such as 400d."""
     key: tuple[str, ...] = Field(default=(), strict=False)
-    partitions: Annotated[PartitionSpace, BeforeValidator(_space)] | None = None
+    """The columns that name one row; checked unique."""
+    partitions: Space | None = None
+    """The table's months; left out, the table is written whole."""
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
-    columns: Annotated[dict[Annotated[str, AfterValidator(_column_name)], Column], Field(min_length=1)]
+    """Partitions that one run takes at most; left out, all."""
+    columns: Annotated[dict[ColumnName, Column], Field(min_length=1, json_schema_extra={"additionalProperties": False})]
+    """Every column, in the table's order."""
+    references: tuple[Reference, ...] = Field(default=(), strict=False)
+    """Columns whose values stand in other tables."""
     expectations: tuple[Expectation, ...] = Field(default=(), strict=False)
+    """What else must hold for its rows."""
 
 
 def load(path: Path) -> Contract:
@@ -133,7 +128,7 @@ def load(path: Path) -> Contract:
 def examine(path: Path, file: str = "") -> tuple[Contract | None, list[Finding]]:
     """The contract, if the file could be understood, and what is wrong with it; findings call the file `file`."""
     try:
-        data, lines = _read(path)
+        data, lines = yamllines.read(path)
     except ContractError as error:
         line = re.match(r"line (\d+): ", error.what)
         message = error.what[line.end() :] if line else error.what
@@ -144,7 +139,7 @@ def examine(path: Path, file: str = "") -> tuple[Contract | None, list[Finding]]
     except ValidationError as error:
         contract = None
         wrong = [_sentence(one) for one in error.errors()]
-    return contract, [Finding(file, 0, _line(at, lines), RULE, message, hint) for at, message, hint in wrong]
+    return contract, [Finding(file, 0, yamllines.line_of(at, lines), RULE, message, hint) for at, message, hint in wrong]
 
 
 def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, str]]:
@@ -163,6 +158,11 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
         for number, expectation in enumerate(contract.expectations)
         for name in expectation.columns
     ]
+    spoken_of += [
+        (("references", str(number), "columns"), name)
+        for number, reference in enumerate(contract.references)
+        for name in reference.columns
+    ]
     for at, name in needed + spoken_of:
         if name not in contract.columns:
             near = did_you_mean(name, contract.columns).strip()
@@ -178,54 +178,12 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
 _STRING = Column(type="string")
 
 
-def _read(path: Path) -> tuple[Any, dict[Place, int]]:
-    """The file's content, and the line on which each key stands. An error begins with its line where there is one."""
-    lines: dict[Place, int] = {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-        _note_lines(node, (), lines)
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ContractError(f"line {line}: this is not valid YAML: {error.problem}", "Correct it there.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise ContractError(f"this is not valid YAML: {error}", "Save it as UTF-8.") from None
-    except OSError as error:
-        raise ContractError(f"it cannot be read: {error.strerror}", "Check the path and its permissions.") from None
-    if not isinstance(data, dict):
-        raise ContractError("a contract is a mapping of keys to values", "Begin with table: layer.name.")
-    return data, lines
-
-
-def _note_lines(node: Any, at: Place, lines: dict[Place, int]) -> None:
-    """Fills `lines`; refuses a key that stands twice, of which YAML would silently drop one."""
-    if len(at) > _DEEPEST:
-        raise ContractError(f"line {lines[at]}: this is nested too deeply", "An alias may not contain itself.")
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            here, line = (*at, str(key.value)), key.start_mark.line + 1
-            if here in seen:
-                raise ContractError(f"line {line}: {'.'.join(here)} stands here twice", "Remove one.")
-            seen.add(here)
-            lines[here] = line
-            _note_lines(value, here, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            lines[(*at, str(number))] = value.start_mark.line + 1
-            _note_lines(value, (*at, str(number)), lines)
-
-
-def _line(at: Place, lines: dict[Place, int]) -> int:
-    return next((lines[at[:end]] for end in range(len(at), 0, -1) if at[:end] in lines), 1)
-
-
 _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     (): tuple(Contract.model_fields),
     ("columns", "*"): tuple(Column.model_fields),
     ("expectations", "*"): tuple(Expectation.model_fields),
-    ("partitions",): tuple(_Partitions.model_fields),
+    ("references", "*"): tuple(Reference.model_fields),
+    ("partitions",): tuple(Partitions.model_fields),
 }
 
 

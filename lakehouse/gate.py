@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import (
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from lakehouse import checks
-from lakehouse.checks import PARTITIONS, Check
+from lakehouse.checks import MASK, PARTITIONS, REFERENCE, Check
 from lakehouse.contract import Contract
 from lakehouse.errors import ContractError
 from lakehouse.record import CheckRecord
@@ -30,16 +30,15 @@ if TYPE_CHECKING:
 _EXAMPLES = 5
 # Expectations that judge each row and can name those that do not fit.
 _ROW_BY_ROW = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
-_MASK = "(personal)"
 
 
 def audit(frame: DataFrame, contract: Contract, partitions: list[str]) -> list[CheckRecord]:
-    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order.
+    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order, references left out.
 
     `partitions` are those the run may write. Examples are bounded, and masked where a column is marked personal.
     Raises ContractError when an expectation does not exist or cannot be computed as written.
     """
-    asked = checks.of(contract)
+    asked = [check for check in checks.of(contract) if check.type != REFERENCE]
     expectations = [_expectation(check, contract, partitions) for check in asked]
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -116,14 +115,14 @@ def _failure_to_compute(result: Any, contract: Contract) -> str:
         return ""
     reason = _first_line(raised.get("exception_message")) or _last_line(raised.get("exception_traceback"))
     if any(column.personal for column in contract.columns.values()):
-        reason = reason.partition("]")[0] + "]" if reason.startswith("[") else _MASK  # Spark's words quote values
+        reason = reason.partition("]")[0] + "]" if reason.startswith("[") else MASK  # Spark's words quote values
     return f"could not be computed: {reason}"
 
 
 def _examples(check: Check, contract: Contract, values: list[Any]) -> list[Any]:
     named = [check.column] if check.column else check.kwargs.get("column_list", [])
     if any(contract.columns[name].personal for name in named if name in contract.columns):
-        return [_MASK] * bool(values)
+        return [MASK] * bool(values)
     distinct = list(dict.fromkeys(str(_plain(value)) for value in values if value is not None))
     return distinct[:_EXAMPLES]
 

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from lakehouse.notebook import NotebookSpec
 from lakehouse.partitions import Coverage
 from lakehouse.project import Project
 from lakehouse.publish import Publisher
+from lakehouse.raw import RawFile
 from lakehouse.record import Result
+from lakehouse.source import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +61,7 @@ def open(name: str) -> Lake:
 class Lake:
     """Tables, SQL, models and the one way to write, for one notebook's run. Made by `lakehouse.open`."""
 
-    def __init__(
-        self, now: settings.Settings, root: Path, project: Project, spec: NotebookSpec, bound: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, now: settings.Settings, root: Path, project: Project, spec: NotebookSpec, bound: Mapping[str, Any]) -> None:
         self._settings, self._root, self._project, self._spec = now, root, project, spec
         self.parameters = dict(bound)
         self.partitions: list[str] = [str(key) for key in spec.partitions(bound)]
@@ -94,9 +94,7 @@ class Lake:
             asset=self._spec.name.dotted,
             partitions=self.partitions,
             parameters=recorded(self._spec, self.parameters),
-            inputs={
-                table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()
-            },
+            inputs={table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()},
             code=code.explain(self._project, self._spec),
             target="sandbox" if self.in_sandbox else "lake",
         )
@@ -207,6 +205,12 @@ class Lake:
         ]
         return pd.DataFrame(rows)
 
+    def pinned(self, table: TableName, where: str = "") -> tuple[str, str]:
+        """SQL for the rows of any table (restricted by `where`) at the version this run pinned, else the newest, pinned
+        from now on; and that version in words. Raises UnknownName for a table not built."""
+        version = self._pin(table)
+        return self._resolver.relation(table, version, where), f"{table} version {version}"
+
     def _pin(self, table: TableName) -> int:
         if table not in self._pins:
             self._pins[table] = self._resolver.pin(table)
@@ -219,8 +223,6 @@ class Lake:
         return self._resolver.relation(table, self._pin(table) if version is None else version, where)
 
     def _read_raw(self, table: TableName, coverage: Coverage) -> DataFrame:
-        from pyspark.sql import functions as F
-
         source = self._project.sources[table]
         files = raw.files(self._root, table, inputs.covered(self._project, table, coverage, self.partitions))
         if not files:
@@ -228,18 +230,7 @@ class Lake:
                 f"No file of {table} has landed for {', '.join(self.partitions) or 'it'}",
                 f"To land it: lakehouse run {table.slashed}",
             )
-        known = {str(file.path): (str(file.path.relative_to(self._root / "raw")), file) for file in files}
-        facts = self.spark.createDataFrame(
-            [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
-            "_path string, _source_file string, _source_sha256 string, _received_at string",
-        ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
-        # Spark takes braces and brackets in a folder's name for a pattern.
-        literal = [re.sub(r"([{}\[\]*?\\])", r"\\\1", path) for path in known]
-        rows = self.spark.read.format(source.format).options(**source.options).load(literal)
-        # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
-        uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
-        named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
-        return named.join(F.broadcast(facts), "_path").select(*rows.columns, "_source_file", "_source_sha256", "_received_at")
+        return raw_rows(self.spark, self._root, source, files)
 
     def _declared(self, table: TableName, found: Any, verb: str) -> None:
         """Refuses what the notebook's own text does not show: lineage is made of that text."""
@@ -267,6 +258,24 @@ class Lake:
             f"{self._spec.name.slashed}{months}: reads come from the lake at {self._root}, your sandbox first; "
             f"writes go to your sandbox ({where.name}). Nothing here changes the lake. See: lakehouse sandbox"
         )
+
+
+def raw_rows(spark: SparkSession, root: Path, source: Source, files: Iterable[RawFile]) -> DataFrame:
+    """The rows of these raw files as `source` says they are read, with where each came from."""
+    from pyspark.sql import functions as F
+
+    known = {str(file.path): (str(file.path.relative_to(root / "raw")), file) for file in files}
+    facts = spark.createDataFrame(
+        [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
+        "_path string, _source_file string, _source_sha256 string, _received_at string",
+    ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
+    # Spark takes braces and brackets in a folder's name for a pattern.
+    literal = [re.sub(r"([{}\[\]*?\\])", r"\\\1", path) for path in known]
+    rows = spark.read.format(source.format).options(**source.options).load(literal)
+    # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
+    uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
+    named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
+    return named.join(F.broadcast(facts), "_path").select(*rows.columns, "_source_file", "_source_sha256", "_received_at")
 
 
 def _cell_now() -> str:

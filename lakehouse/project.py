@@ -110,12 +110,17 @@ class Project:
                 raise PartitionError(f"{spec.file}, parameter {own.name}: {error.what}", error.hint) from None
         return bound
 
+    def referenced(self, spec: NotebookSpec) -> tuple[TableName, ...]:
+        """The tables that what `spec` writes refers to, other than its own: they are there before it runs."""
+        found = {one.to for table in spec.outputs if table in self.contracts for one in self.contracts[table].references}
+        return tuple(sorted(found - {*spec.outputs}))
+
     @cached_property
     def _edges(self) -> tuple[dict[TableName, tuple[TableName, ...]], dict[TableName, tuple[TableName, ...]]]:
         above: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
         below: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
         for name, spec in self.notebooks.items():
-            for table in spec.inputs:
+            for table in (*spec.inputs, *self.referenced(spec)):
                 writer = self.writer_of(table)
                 if writer is not None and writer != name:
                     above[name].add(writer)
@@ -123,11 +128,11 @@ class Project:
         return _sorted(above), _sorted(below)
 
     def parents(self, asset: TableName) -> tuple[TableName, ...]:
-        """The assets that it reads from, sorted."""
+        """The assets that it reads from or refers to, sorted."""
         return self._edges[0].get(asset, ())
 
     def children(self, asset: TableName) -> tuple[TableName, ...]:
-        """The assets that read from it, sorted."""
+        """The assets that read from it or refer to it, sorted."""
         return self._edges[1].get(asset, ())
 
     def ancestors(self, asset: TableName) -> set[TableName]:

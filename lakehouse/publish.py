@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse import deltalog, record, tables
 from lakehouse.contract import Contract
-from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError
+from lakehouse.contracts import before, versions
+from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
@@ -60,7 +61,9 @@ class Publisher:
             raise ContractError(
                 f"Table {table} has no contract", f"Write one at assets/contracts/{table.slashed}.yaml (see the README)."
             )
-        frame = _conform(frame, contract) if contract else frame
+        if contract is not None:
+            self._hold_to_version(contract)
+            frame = _conform(frame, contract)
         if self._is_unpartitioned_run(contract):
             raise PartitionError(
                 f"{table} has partitions, but this run names none",
@@ -77,6 +80,16 @@ class Publisher:
                     self._publish(item)
             self._save()
             self._staged.clear()
+
+    def _hold_to_version(self, contract: Contract) -> None:
+        """Exploring may try a breaking change; the lake refuses it without a new version."""
+        try:
+            versions.hold(contract, self._lake._root)
+        except ContractError as error:
+            if not self._lake.in_sandbox:
+                raise
+            print(f"warning: the lake would refuse this. {error.what}")
+        self.result.contracts[contract.table.dotted] = before.plain(contract)
 
     def log_model(self, models: Any, model: Any, name: TableName, about: dict[str, Any]) -> int:
         """Registers a model and notes its version; in the sandbox it is logged but not registered."""
@@ -105,11 +118,13 @@ class Publisher:
         return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
 
     def _audit(self, staged: _Staged) -> None:
-        from lakehouse import gate
+        from lakehouse import gate, references
 
         assert staged.contract is not None
         with self._spending("auditing"):
             checks = gate.audit(staged.frame, staged.contract, staged.partitions)
+            contracts = self._lake._project.contracts
+            checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -123,6 +138,27 @@ class Publisher:
                 f"Correct the rows, or the contract assets/contracts/{staged.table.slashed}.yaml.",
                 tuple(check.model_dump() for check in broken),
             )
+
+    def _referenced(self, table: TableName, staged: _Staged) -> tuple[DataFrame, str]:
+        """The rows of `table`, to which `staged` refers, as they will stand once this run has published; which those are."""
+        other = staged if table == staged.table else self._staged.get(table)
+        spark = staged.frame.sparkSession  # rows can only be joined within their own session
+        if other is None:
+            if not self._lake._spec.explore and table in {item.table for item in self._lake._spec.writes}:
+                hint = "Write it first: a reference is held against what the run has computed."
+                raise ContractError(f"{staged.table} refers to {table}, which this notebook writes later", hint)
+            relation, which = self._lake.pinned(table)
+            return spark.sql(f"select * from {relation}"), which
+        if other.contract is None or other.contract.partitions is None:
+            return other.frame, "the rows of this run"
+        replaced = tables.partitions_clause(other.contract.partitions.column, other.partitions)
+        try:
+            relation, which = self._lake.pinned(table, f"not ({replaced})")
+        except UnknownName:
+            return other.frame, "the rows of this run"
+        rest = spark.sql(f"select * from {relation}")
+        columns = [name for name in other.frame.columns if name in rest.columns]
+        return other.frame.select(*columns).unionAll(rest.select(*columns)), f"the rows of this run and {which}"
 
     def _publish(self, staged: _Staged) -> None:
         lake = self._lake

@@ -57,7 +57,7 @@ class CheckRecord(BaseModel):
 
 
 class Result(BaseModel):
-    """What a kernel knows of its run."""
+    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then."""
 
     run_id: str
     asset: str
@@ -65,6 +65,7 @@ class Result(BaseModel):
     parameters: dict[str, Any] = {}
     inputs: dict[str, dict[str, Any]] = {}
     code: dict[str, str] = {}
+    contracts: dict[str, dict[str, Any]] = {}
     target: str = "lake"
     writes: list[Write] = []
     models: list[ModelVersion] = []

@@ -198,7 +198,7 @@ def test_a_cycle_is_told_once_with_its_path(tmp_path: Path) -> None:
     said = found(tmp_path, made, ["silver.a", "silver.b", "silver.c", "silver.d"])
     assert said == [
         "notebooks/silver/a.ipynb, cell 5, line 1 [cycle] "
-        "A cycle: silver/a → silver/b → silver/c → silver/a | Take away one of these reads."
+        "A cycle: silver/a → silver/b → silver/c → silver/a | Take away one of these reads or references."
     ]
 
 
@@ -262,3 +262,43 @@ def test_code_after_the_last_write_is_told(tmp_path: Path) -> None:
     same = notebook("bronze/things", 'lake.write(lake.read("raw.things"), "bronze.things")\nprint(1)')
     assert f"{B}, cell 6, line 1 [write-not-last]" in found(tmp_path / "a", {"bronze/things": after})[0]
     assert f"{B}, cell 5, line 2 [write-not-last]" in found(tmp_path / "b", {"bronze/things": same})[0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        pytest.param({"columns": ["id"], "to": "bronze.things"}, None, id="good"),
+        pytest.param(
+            {"columns": ["id"], "to": "bronze.thing"},
+            "silver.other refers to bronze.thing, which has no contract | Did you mean bronze.things?",
+            id="no such table",
+        ),
+        pytest.param(
+            {"columns": ["id"], "to": "bronze.things", "to_columns": ["word"]},
+            "silver.other.id is bigint, bronze.things.word string | A reference compares values of one type.",
+            id="another type",
+        ),
+        pytest.param(
+            {"columns": ["id"], "to": "bronze.things", "to_columns": ["words"]},
+            "silver.other.id refers to bronze.things.words, which is no column | Did you mean word?",
+            id="no such column",
+        ),
+    ],
+)
+def test_a_reference_is_held_against_the_other_contract(tmp_path: Path, reference: dict[str, Any], said: str | None) -> None:
+    contracts = {
+        "bronze.things": contract("bronze.things", {"id": "bigint", "word": "string"}),
+        "silver.other": contract("silver.other", references=[reference]),
+    }
+    told = found(tmp_path, {**THINGS, "silver/other": copies("raw.things", "silver.other")}, contracts)
+    assert told == ([f"assets/contracts/silver/other.yaml [bad-reference] {said}"] if said else [])
+
+
+def test_tables_that_refer_to_each_other_are_a_cycle(tmp_path: Path) -> None:
+    made = {"silver/a": copies("raw.things", "silver.a"), "silver/b": copies("silver.a", "silver.b")}
+    contracts = {
+        "silver.a": contract("silver.a", references=[{"columns": ["id"], "to": "silver.b"}]),
+        "silver.b": contract("silver.b"),
+    }
+    (said,) = found(tmp_path, made, contracts)
+    assert "[cycle] A cycle: silver/a → silver/b → silver/a | Take away one of these reads or references." in said

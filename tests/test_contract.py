@@ -15,6 +15,8 @@ table: silver.flights
 description: One row per flight.
 owner: flights@example.com
 freshness: 45d
+retention: 400d
+version: 2
 key: [flight_id]
 partitions: {column: month, start: 2013-01, end: 2013-12}
 backfill_chunk: 3
@@ -22,6 +24,8 @@ columns:
   flight_id: {type: string, nullable: false}
   month:     {type: string, nullable: false, description: Month of departure}
   dep_delay: {type: double, unit: minutes}
+references:
+  - {columns: [month], to: bronze.months, severity: warn}
 expectations:
   - type: expect_column_values_to_be_between
     kwargs: {column: dep_delay, min_value: -120, max_value: 2000}
@@ -43,6 +47,7 @@ def test_a_contract_says_all_a_reader_wants_to_know(tmp_path: Path) -> None:
     assert contract.key == ("flight_id",)
     assert contract.partitions == PartitionSpace("month", month("2013-01"), month("2013-12"))
     assert contract.freshness == timedelta(days=45)
+    assert (contract.retention, contract.version) == (timedelta(days=400), 2)
     assert contract.backfill_chunk == 3
     assert contract.columns["dep_delay"].unit == "minutes"
     assert contract.columns["dep_delay"].nullable
@@ -57,35 +62,43 @@ def test_the_shortest_contract(tmp_path: Path) -> None:
 
 
 MISTAKES = [
-    pytest.param("unit:", "unti:", 11, "unknown key 'columns.dep_delay.unti'. Did you mean unit?", id="unknown key in a column"),
+    pytest.param("unit:", "unti:", 13, "unknown key 'columns.dep_delay.unti'. Did you mean unit?", id="unknown key in a column"),
     pytest.param("owner:", "ower:", 3, "unknown key 'ower'. Did you mean owner?", id="unknown key at the top"),
     pytest.param("owner:", "ower:", 1, "owner is missing", id="missing key"),
-    pytest.param("start:", "begin:", 6, "unknown key 'partitions.begin'", id="unknown key of the partitions"),
-    pytest.param("    reason:", "    cause:", 16, "unknown key 'expectations.0.cause'", id="unknown key of an expectation"),
-    pytest.param("2013-01", "2013-1", 6, "partitions.start = '2013-1': '2013-1' is not a month", id="bad month"),
-    pytest.param("end: 2013-12", "end: 2012-12", 6, "end (2012-12) before they start", id="backwards"),
-    pytest.param("column: month", "column: months", 6, "'months' is not one of the columns. Did you mean month?", id="partitions"),
-    pytest.param("[flight_id]", "[flight]", 5, "'flight' is not one of the columns. Did you mean flight_id?", id="key"),
-    pytest.param("column: dep_delay", "column: dep_dely", 14, "'dep_dely' is not one of the columns", id="expectation"),
-    pytest.param("double", "long", 11, "columns.dep_delay.type = 'long'", id="type"),
-    pytest.param("severity: warn", "severity: warning", 15, "should be 'error' or 'warn'", id="severity"),
-    pytest.param("expect_column", "column", 13, "is not an expectation", id="expectation's name"),
+    pytest.param("start:", "begin:", 8, "unknown key 'partitions.begin'", id="unknown key of the partitions"),
+    pytest.param("    reason:", "    cause:", 20, "unknown key 'expectations.0.cause'", id="unknown key of an expectation"),
+    pytest.param("2013-01", "2013-1", 8, "partitions.start = '2013-1': '2013-1' is not a month", id="bad month"),
+    pytest.param("end: 2013-12", "end: 2012-12", 8, "end (2012-12) before they start", id="backwards"),
+    pytest.param("column: month", "column: months", 8, "'months' is not one of the columns. Did you mean month?", id="partitions"),
+    pytest.param("[flight_id]", "[flight]", 7, "'flight' is not one of the columns. Did you mean flight_id?", id="key"),
+    pytest.param("column: dep_delay", "column: dep_dely", 18, "'dep_dely' is not one of the columns", id="expectation"),
+    pytest.param("double", "long", 13, "columns.dep_delay.type = 'long'", id="type"),
+    pytest.param("severity: warn\n", "severity: warning\n", 19, "should be 'error' or 'warn'", id="severity"),
+    pytest.param("expect_column", "column", 17, "is not an expectation", id="expectation's name"),
     pytest.param("45d", "45", 4, "write a span such as 12h, 45d or 2w", id="freshness"),
-    pytest.param("nullable: false}", "nullable: 'no'}", 9, "columns.flight_id.nullable = 'no'", id="text for a boolean"),
+    pytest.param("nullable: false}", "nullable: 'no'}", 11, "columns.flight_id.nullable = 'no'", id="text for a boolean"),
     pytest.param(
-        "nullable: false}", "nullable: true}", 9, "columns.flight_id may be null, but it is part of the key", id="nullable key"
+        "nullable: false}", "nullable: true}", 11, "columns.flight_id may be null, but it is part of the key", id="nullable key"
     ),
     pytest.param(
-        "type: string, nullable: false, d", "type: date, nullable: false, d", 10, "Write type: string", id="partition type"
+        "type: string, nullable: false, d", "type: date, nullable: false, d", 12, "Write type: string", id="partition type"
     ),
-    pytest.param("backfill_chunk: 3", "backfill_chunk: 0", 7, "backfill_chunk = 0", id="chunk"),
-    pytest.param("  dep_delay: {", "  dep delay: {", 11, "'dep delay' is not a column's name", id="column's name"),
+    pytest.param("backfill_chunk: 3", "backfill_chunk: 0", 9, "backfill_chunk = 0", id="chunk"),
+    pytest.param("  dep_delay: {", "  dep delay: {", 13, "'dep delay' is not a column's name", id="column's name"),
     pytest.param("freshness: 45d", "owner: other", 4, "owner stands here twice", id="key twice"),
     pytest.param("silver.flights", "silver.flight", 1, "the path says silver.flights. Write table: silver.flights", id="path"),
     pytest.param("silver.flights", "flights", 1, "'flights' is not a name of a table", id="name"),
     pytest.param("silver.flights", "raw.flights", 1, "raw files are declared as a Source", id="raw"),
-    pytest.param("{column: month,", "{column: month,,", 6, "not valid YAML", id="YAML"),
+    pytest.param("{column: month,", "{column: month,,", 8, "not valid YAML", id="YAML"),
     pytest.param("One row per flight.", "''", 2, "description = ''", id="empty"),
+    pytest.param("400d", "4y", 5, "retention = '4y': write a span", id="retention"),
+    pytest.param("version: 2", "version: 0", 6, "version = 0", id="version"),
+    pytest.param("to: bronze", "table: bronze", 15, "unknown key 'references.0.table'", id="unknown key of a reference"),
+    pytest.param("to: bronze.months", "to: months", 15, "references.0.to = 'months'", id="table of a reference"),
+    pytest.param("to: bronze.months", "to: raw.months", 15, "only tables have a contract", id="reference to raw"),
+    pytest.param("[month]", "[mont]", 15, "references.0.columns: 'mont' is not one of the columns", id="reference"),
+    pytest.param("[month]", "[]", 15, "references.0.columns = []", id="reference of no column"),
+    pytest.param("to: bronze", "to_columns: [a, b], to: bronze", 15, "columns names 1, to_columns 2", id="other columns"),
 ]
 
 
@@ -122,7 +135,7 @@ def test_a_file_that_is_no_contract_is_refused(tmp_path: Path, content: bytes, m
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = FLIGHTS.replace("double", "long").replace("owner:", "ower:")
-    assert {finding.line for finding in examine(write(tmp_path, text), "c.yaml")[1]} == {1, 3, 11}
+    assert {finding.line for finding in examine(write(tmp_path, text), "c.yaml")[1]} == {1, 3, 13}
 
 
 def test_a_contract_in_no_layers_folder_is_to_be_moved(tmp_path: Path) -> None:

@@ -34,6 +34,18 @@ def diamond(tmp_path: Path) -> Project:
     return Project.load(project(tmp_path, made, contracts, RAW_SOURCE))
 
 
+def test_what_a_table_refers_to_stands_above_it(tmp_path: Path) -> None:
+    made = {"silver/a": copies("raw.things", "silver.a"), "silver/z": copies("raw.things", "silver.z")}
+    contracts = {
+        "silver.a": contract("silver.a", references=[{"columns": ["id"], "to": "silver.z"}]),
+        "silver.z": contract("silver.z", references=[{"columns": ["id"], "to": "silver.z"}]),
+    }
+    found = Project.load(project(tmp_path, made, contracts, RAW_SOURCE))
+    assert names(found.order()) == ["raw/things", "silver/z", "silver/a"]
+    assert names(found.parents(TableName("silver", "a"))) == ["raw/things", "silver/z"]
+    assert names(found.parents(TableName("silver", "z"))) == ["raw/things"]
+
+
 def names(found: tuple[TableName, ...]) -> list[str]:
     return [name.slashed for name in found]
 

@@ -183,7 +183,7 @@ def test_a_frame_of_pandas_can_be_written(workspace: Workspace) -> None:
 def test_a_table_without_partitions_is_replaced_whole_and_may_change_its_columns(workspace: Workspace) -> None:
     workspace.write({"gold/t": notebook("gold/t", rows("select id from range(3)"), 'lake.write(df, "gold.t")')}, ["gold.t"])
     workspace.run("gold/t")
-    wider = contract("gold.t", {"id": "bigint", "name": "string"})
+    wider = contract("gold.t", {"id": "bigint", "name": "string"}, version=2)
     cells = [rows("select 7L as id, 'x' as name"), 'lake.write(df, "gold.t")']
     workspace.write({"gold/t": notebook("gold/t", *cells)}, {"gold.t": wider})
     workspace.run("gold/t")

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, data, develop, run, serving
+from lakehouse.cli import care, contracts, data, develop, run, serving
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 run.register(app)
 develop.register(app)
+contracts.register(app)
 data.register(app)
 serving.register(app)
 care.register(app)

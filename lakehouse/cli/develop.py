@@ -27,8 +27,9 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="for machines")] 
     from lakehouse.check import check as findings_of
     from lakehouse.project import Project
 
-    project = settings.load().project
-    findings = findings_of(project)
+    now = settings.load()
+    project = now.project
+    findings = findings_of(project, root=now.root)
     if as_json:
         print(json.dumps([finding.to_dict() for finding in findings], indent=1))
         return 1 if findings else 0

@@ -83,6 +83,9 @@ def _dependencies(project: Project, spec: NotebookSpec, output: TableName) -> It
         coverages = [read.coverage for read in (*spec.reads, *spec.models_read) if read.table == table]
         mapping = partitions.mapping(coverages, project.partitions_of(table), own)
         yield dg.AssetDep(key(table), partition_mapping=mapping)
+    for table in project.referenced(spec):
+        if table not in spec.inputs and project.writer_of(table) is not None:
+            yield dg.AssetDep(key(table), partition_mapping=partitions.mapping(["all"], project.partitions_of(table), own))
 
 
 def _description(spec: NotebookSpec, contract: Contract | None) -> str:

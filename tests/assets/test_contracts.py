@@ -16,6 +16,7 @@ def test_every_column_is_described_and_every_expectation_has_its_reason(path: Pa
     contract = contracts.load(path)
     assert [name for name, column in contract.columns.items() if not column.description] == []
     assert [one.type for one in contract.expectations if not one.reason] == []
+    assert [one.to for one in contract.references if not one.reason] == []
     assert contract.owner
 
 

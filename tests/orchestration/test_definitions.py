@@ -76,6 +76,16 @@ def test_each_expectation_is_a_check_and_errors_block(place: Place) -> None:
     }
 
 
+def test_a_reference_is_a_dependency_and_a_check(tmp_path: Path) -> None:
+    place = place_of(small_project(tmp_path / "p"), tmp_path / "lake")
+    references = [{"columns": ["month"], "to": "silver.b", "severity": "warn"}]
+    sums = contract("gold.sums", {"month": {"type": "string", "nullable": False}, "n": "bigint"}, references=references)
+    project(place.settings.project, contracts={"gold.sums": sums})
+    graph = load(place).asset_graph
+    assert graph.get(dg.AssetKey(["gold", "sums"])).parent_keys == {dg.AssetKey(["silver", name]) for name in "ab"}
+    assert "month_is_in_silver_b" in {key.name for key in graph.asset_check_keys}
+
+
 def test_the_code_version_ignores_prose(tmp_path: Path) -> None:
     place = place_of(small_project(tmp_path / "p"), tmp_path / "lake")
     before = node(place, "gold/sums").code_version
