@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
+import polars_features
 
 from assets.transforms import delay_model  # scikit-learn only
 
@@ -47,7 +48,6 @@ MEASURED = {
     "pressure": "pressure",
     "visibility": "visib",
 }
-KNOWN_WEATHER = ["temperature", "humidity", "wind_speed", "wind_gust", "precipitation", "pressure", "visibility"]
 TRAIN_UNTIL, TEST_MONTH, SCORED = "2013-09", "2013-10", ["2013-10", "2013-11", "2013-12"]
 
 
@@ -239,94 +239,8 @@ def gold_routes(run: Run) -> None:
 
 
 def features(run: Run) -> None:
-    flights, weather = run.table("silver.flights").collect(), run.table("silver.weather").collect()
-    asked = questions(flights)
-    departed = flights.filter(pl.col("departed_at").is_not_null())
-    landed = flights.filter(pl.col("arrived_at").is_not_null())
-    asked = recent(asked, departed, "origin", "departed_at", "departure_delay", "3h", "origin_departures", "origin_delay")
-    asked = overdue(asked, flights)
-    asked = with_weather(asked, weather)
-    asked = recent(asked, departed, "carrier", "departed_at", "departure_delay", "3h", "carrier_departures", "carrier_delay")
-    asked = recent(asked, landed, "destination", "arrived_at", "arrival_delay", "6h", "destination_arrivals", "destination_delay")
-    run.write(with_plane(asked, landed), "features.flight_departure")
-
-
-def questions(flights: pl.DataFrame) -> pl.DataFrame:
-    departure, landed = pl.col("scheduled_departure"), pl.col("status") == "landed"
-    return flights.select(
-        "flight_id",
-        "month",
-        "scheduled_departure",
-        "carrier",
-        "origin",
-        "destination",
-        "tail_number",
-        "departure_hour",
-        "departure_minute",
-        "distance",
-        "plane_seats",
-        asked_at=departure.dt.offset_by("-2h"),
-        weekday=pl.col("flight_date").dt.weekday().cast(pl.Int32) - 1,
-        scheduled_minutes=(pl.col("scheduled_arrival") - departure).dt.total_minutes().cast(pl.Int32),
-        plane_age=pl.col("flight_date").dt.year() - pl.col("plane_year"),
-        is_late=pl.when(landed).then(pl.col("arrival_delay") > LATE_AFTER),
-        label_known_at=pl.when(landed).then("arrived_at"),
-    )
-
-
-def recent(
-    asked: pl.DataFrame, events: pl.DataFrame, key: str, at: str, delay: str, window: str, count: str, mean: str
-) -> pl.DataFrame:
-    """With the number of `events` of the same `key` in the `window` before asking, and the mean of their `delay`."""
-    happened = events.select(pl.col(key), pl.col(at).alias("at"), one=1, total=pl.col(delay).cast(pl.Int64))
-    asking = asked.select("flight_id", key, at="asked_at", one=0, total=pl.lit(0, pl.Int64))
-    stream = pl.concat([happened, asking], how="diagonal").sort("at")
-    answers = (
-        stream.with_columns(pl.col("one", "total").rolling_sum_by("at", window_size=window, closed="right").over(key))
-        .filter(pl.col("flight_id").is_not_null())
-        .select(
-            "flight_id",
-            pl.col("one").cast(pl.Int64).alias(count),
-            pl.when(pl.col("one") > 0).then(pl.col("total") / pl.col("one")).alias(mean),
-        )
-    )
-    return asked.join(answers, on="flight_id", how="left")
-
-
-def overdue(asked: pl.DataFrame, flights: pl.DataFrame) -> pl.DataFrame:
-    """With the number of flights that should have left the origin and have not, for six hours at most."""
-    limit = pl.col("scheduled_departure").dt.offset_by("6h")
-    gone = pl.min_horizontal(limit, pl.coalesce("departed_at", limit))
-    waiting = flights.select("origin", start="scheduled_departure", end=gone).filter(pl.col("end") > pl.col("start"))
-    changes = pl.concat(
-        [
-            waiting.select("origin", asked_at="start", change=pl.lit(1, pl.Int64)),
-            waiting.select("origin", asked_at="end", change=pl.lit(-1, pl.Int64)),
-        ]
-    ).sort("asked_at")
-    standing = changes.with_columns(origin_overdue=pl.col("change").cum_sum().over("origin")).drop("change")
-    # Of several changes at one moment the last row has them all, and that is the one that is joined.
-    return (
-        asked.sort("asked_at").join_asof(standing, on="asked_at", by="origin").with_columns(pl.col("origin_overdue").fill_null(0))
-    )
-
-
-def with_weather(asked: pl.DataFrame, weather: pl.DataFrame) -> pl.DataFrame:
-    seen = weather.select("origin", "known_at", *KNOWN_WEATHER, asked_at="known_at").sort("asked_at")
-    fresh = (pl.col("asked_at") - pl.col("known_at")).dt.total_minutes() < 6 * 60
-    joined = asked.sort("asked_at").join_asof(seen, on="asked_at", by="origin")
-    return joined.with_columns(pl.when(fresh).then(pl.col(name)).alias(name) for name in KNOWN_WEATHER).drop("known_at")
-
-
-def with_plane(asked: pl.DataFrame, landed: pl.DataFrame) -> pl.DataFrame:
-    """With the last landing of the same plane, if it is not more than 36 hours ago."""
-    landings = landed.filter(pl.col("tail_number").is_not_null()).sort("arrived_at", "arrival_delay")
-    landings = landings.select("tail_number", "arrived_at", "arrival_delay", asked_at="arrived_at")
-    joined = asked.sort("asked_at").join_asof(landings, on="asked_at", by="tail_number")
-    hours = (pl.col("asked_at") - pl.col("arrived_at")).dt.total_minutes() / 60
-    return joined.with_columns(
-        plane_last_delay=pl.when(hours < 36).then("arrival_delay"), plane_hours_since=pl.when(hours < 36).then(hours)
-    ).drop("tail_number", "arrived_at", "arrival_delay")
+    known = polars_features.known(run.table("silver.flights").collect(), run.table("silver.weather").collect())
+    run.write(known, "features.flight_departure")
 
 
 def train(run: Run) -> None:
