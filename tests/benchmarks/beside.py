@@ -61,8 +61,10 @@ def tell(now: settings.Settings, bench: Bench, peers: Sequence[Peer], the_spine:
         {"name": p.name, "title": p.title, "seconds": p.seconds, "median": p.median, "memory": p.memory, "largest": p.largest}
         for p in peers
     ]
-    print("saved:", report.save("peers", {"machine": here, "notebooks": bench.names, "peers": facts, "spine": the_spine}))
-    if len(bench.assets) < len(bench.project.notebooks):
+    whole = len(bench.assets) == len(bench.project.notebooks)
+    measured = {"machine": here, "notebooks": bench.names, "peers": facts, "spine": the_spine}
+    print("saved:", report.save("peers", measured, whole=whole))
+    if not whole:
         print("Some notebooks only: README and picture stay as they are.")
         return
     picture.draw(now.project / PICTURE, [(p.title, p.median, p.name == "ours") for p in peers if p.median], caption)

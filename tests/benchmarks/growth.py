@@ -45,9 +45,10 @@ def run(scales: Sequence[int], budget: float, only: Sequence[str]) -> None:
     report.show("growth", HEADERS, rows, machine.in_words(here))
     for each in measured:
         print(in_words(each))
-    print("saved:", report.save("growth", {"machine": here, "budget": budget, "scales": measured}))
+    whole = list(only) == ["*"]
+    print("saved:", report.save("growth", {"machine": here, "budget": budget, "scales": measured}, whole=whole))
     body = "\n\n".join([report.markdown(HEADERS, rows), *map(in_words, measured), machine.in_words(here) + "."])
-    if only != ["*"] or not report.put(shipped.project / "README.md", "growth", body):
+    if not whole or not report.put(shipped.project / "README.md", "growth", body):
         print(body)
 
 

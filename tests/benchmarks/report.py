@@ -46,10 +46,10 @@ def put(file: Path, name: str, body: str) -> bool:
     return True
 
 
-def save(name: str, measured: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Writes `<folder>/<name>.json` and returns it."""
+def save(name: str, measured: dict[str, Any], *, whole: bool, folder: Path = RESULTS) -> Path:
+    """Writes `<folder>/<name>.json`, or `<name>-some.json` (which git ignores) of a part, and returns it."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
+    path = folder / f"{name}{'' if whole else '-some'}.json"
     path.write_text(json.dumps(measured, indent=1) + "\n")
     return path
 

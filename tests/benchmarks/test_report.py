@@ -60,8 +60,9 @@ def test_a_table_replaces_what_stands_between_its_own_markers(tmp_path: Path) ->
 
 
 def test_what_was_measured_is_kept_as_a_file(tmp_path: Path) -> None:
-    path = report.save("peers", {"peers": [1]}, tmp_path / "results")
-    assert json.loads(path.read_text()) == {"peers": [1]}
+    whole, part = (report.save("peers", {"peers": [1]}, whole=whole, folder=tmp_path / "results") for whole in (True, False))
+    assert (whole.name, part.name) == ("peers.json", "peers-some.json")
+    assert json.loads(whole.read_text()) == {"peers": [1]}
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

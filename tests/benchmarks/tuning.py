@@ -196,7 +196,8 @@ def run(now: Settings, scratch: Path, rounds: int, only: Sequence[str], wanted: 
     here = machine.describe()
     rows, caption = table(tuning.rows), machine.in_words(here)
     report.show("tuning: less than 1 is faster than shipped", HEADERS, rows, caption)
-    print("saved:", report.save("tuning", {"machine": here, "notebooks": tuning.names, "rows": tuning.rows}))
+    measured = {"machine": here, "notebooks": tuning.names, "rows": tuning.rows}
+    print("saved:", report.save("tuning", measured, whole=wanted is None))
     body = f"{report.markdown(HEADERS, rows)}\n\n{caption}."
     if wanted or not report.put(now.project / "README.md", "tuning", body):
         print(body)
