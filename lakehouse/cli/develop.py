@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,10 +55,12 @@ def bench(context: typer.Context) -> int:
 
 
 def _module(name: str, context: typer.Context) -> int:
+    """This process becomes `python -m name`: an interrupt reaches it, and its clearing up is waited for."""
     from lakehouse import settings
 
-    project = settings.load().project
-    return subprocess.run([sys.executable, "-m", name, *context.args], cwd=project, check=False).returncode
+    os.chdir(settings.load().project)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", name, *context.args])
 
 
 def show_settings(as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> int:

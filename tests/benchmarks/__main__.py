@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,17 +16,19 @@ import tests.benchmarks
 from lakehouse import kernels, settings
 from lakehouse.errors import LakehouseError
 from lakehouse.spark import server
+from tests.benchmarks.timing import BenchmarkFailed
 
 
 def main(words: list[str] | None = None) -> int:
-    """Exit codes as the command's own: 0 done, 1 a part failed, 130 cancelled."""
+    """Exit codes as the command's own: 0 done, 1 a part failed, 2 wrong input, 130 cancelled."""
     chosen = _arguments().parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # terminated, it ends its servers as if interrupted
     try:
         chosen.run(chosen)
         return 0
     except LakehouseError as error:
         print(f"lakehouse: {error.what}\n  {error.hint}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, BenchmarkFailed) or error.transient else 2
     except KeyboardInterrupt:
         print("\nlakehouse: cancelled", file=sys.stderr)
         return 130

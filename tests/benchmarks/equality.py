@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,23 +58,3 @@ def _difference(table: str, ours: Mapping[str, Any], theirs: Mapping[str, Any] |
 
 def _unlike(name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     return ours["columns"].get(name) != theirs["columns"].get(name)
-
-
-def differing_columns(spark: Any, ours: Path, theirs: Path, key: Sequence[str]) -> list[tuple[str, int]]:
-    """For each column, in how many rows of the same `key` it differs: where to look when two tables do."""
-    from pyspark.sql import functions as F
-
-    here, there = (spark.read.format("delta").load(str(path)) for path in (ours, theirs))
-    names = [(name, kind) for name, kind in here.dtypes if name not in NAMES_THE_RUN and name not in key]
-    joined = here.alias("a").join(there.alias("b"), list(key))
-    counts = joined.agg(*(F.count_if(~_same(name, kind)).alias(name) for name, kind in names)).first()
-    return [(name, count) for (name, _), count in zip(names, counts, strict=True) if count]
-
-
-def _same(name: str, kind: str) -> Any:
-    from pyspark.sql import functions as F
-
-    a, b = (F.col(f"{side}.{name}") for side in ("a", "b"))
-    if kind == "double":
-        a, b = F.round(a, DIGITS), F.round(b, DIGITS)
-    return a.eqNullSafe(b)
