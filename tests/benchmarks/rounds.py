@@ -26,6 +26,7 @@ from tests.benchmarks import environments, equality, stock_notebooks
 from tests.benchmarks.timing import Timed, engine, middle, timed
 
 PEERS = Path(__file__).parent / "peers"
+LIMIT_SECONDS = 3600  # none of them takes nearly so long: what does hangs
 LAKEHOUSE = [sys.executable, "-m", "lakehouse"]
 
 
@@ -129,7 +130,7 @@ class Bench:
 
     def _timed_peer(self, command: list[str], name: str, job: Path) -> Timed:
         variables = environments.variables(self.now, job.parent) | {"LAKEHOUSE_BENCH_JOB": str(job)}
-        return timed(command, self.scratch / f"{name}.log", environ=variables, cwd=job.parent)
+        return timed(command, self.scratch / f"{name}.log", environ=variables, cwd=job.parent, limit=LIMIT_SECONDS)
 
     def _months(self, asset: TableName) -> list[str]:
         space = self.project.partitions_of(asset)

@@ -7,7 +7,6 @@ measured first, in the middle and last; how far these lie apart is what a ratio 
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lakehouse import services
+from lakehouse.errors import UnknownName
 from lakehouse.project import Project
 from lakehouse.settings import Settings
 from lakehouse.spark import server
@@ -69,6 +69,9 @@ ARROW = [
     *(Variant("Arrow", f"compressed, {c}", {"spark.sql.execution.arrow.compression.codec": c}) for c in ("lz4", "zstd")),
 ]
 
+COLD, SESSIONS = ("warm-up", "first run on a new server"), ("sessions", "one for each notebook")
+WITHOUT_SPARK = ("small reads", "delta-rs, no Spark")
+
 # Run by the Python of the peer that has delta-rs.
 DELTA_RS = """
 import json, sys, time
@@ -102,31 +105,30 @@ class Tuning:
     def _asked(self, group: str, name: str) -> bool:
         return self.wanted is None or any(part.lower() in f"{group} {name}".lower() for part in self.wanted)
 
-    def work(self, name: str, variant: Variant, note: str = "") -> dict[str, Any]:
+    def work(self, name: str, variant: Variant) -> dict[str, Any]:
         """Does the work `name` on the server that runs and notes its seconds under `variant`."""
-        return self.note(variant.group, variant.name, name, self._ask("workloads", name), note)
+        return self.note(variant.group, variant.name, name, self._ask(name))
 
-    def note(self, group: str, name: str, work: str, told: dict[str, Any], note: str = "") -> dict[str, Any]:
-        self.rows.append({"group": group, "variant": name, "work": work, **told, "note": note or told["note"]})
+    def note(self, group: str, name: str, work: str, told: dict[str, Any]) -> dict[str, Any]:
+        self.rows.append({"group": group, "variant": name, "work": work, **told})
         print(f"{work}: {group}, {name}: {', '.join(f'{each:.2f}' for each in told['seconds'])} s", flush=True)
         return told
 
-    def _ask(self, module: str, name: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", f"tests.benchmarks.{module}", name, str(self.rounds), str(self.scratch / "tables")]
-        return _told([*command, *self.names], self.now.project)
+    def _ask(self, work: str, *names: str, rounds: int | None = None) -> dict[str, Any]:
+        told = [str(self.rounds if rounds is None else rounds), str(self.scratch / "tables"), *(names or self.names)]
+        return _told([sys.executable, "-m", "tests.benchmarks.workloads", work, *told], self.now.project)
 
     def graph(self) -> None:
         """The notebooks' cells, warm; of the shipped server also cold, and with a session for each notebook."""
-        for variant in self.chosen(GRAPH):
+        cold, sessions = self._asked(*COLD), self._asked(*SESSIONS)
+        for variant in self.chosen(GRAPH) or [SHIPPED] * (cold or sessions):
             with running(variant, self.now):
                 told = self.work("graph", variant)
-                if variant is SHIPPED and self._asked("warm-up", "first run on a new server"):
-                    cold = {"seconds": [told["first"]], "first": told["first"], "note": ""}
-                    self.note("warm-up", "first run on a new server", "graph", cold)
-        if self._asked("sessions", "one for each notebook"):
+                if variant is SHIPPED and cold:
+                    self.note(*COLD, "graph", {**told, "seconds": [told["first"]]})
+        if sessions:
             with running(SHIPPED, self.now):
-                told = self._ask("workloads", "graph_sessions")
-                self.note("sessions", "one for each notebook", "graph", told)
+                self.note(*SESSIONS, "graph", self._ask("graph_sessions"))
 
     def small_writes(self) -> None:
         for variant in self.chosen(SMALL_WRITES):
@@ -141,18 +143,14 @@ class Tuning:
                 began = time.monotonic()
                 with running(variant, self.now):
                     starts.append(time.monotonic() - began)
-                    firsts.append(self._ask_once(SMALL))
+                    firsts.append(self._ask(SMALL, rounds=0)["first"])
             self.note(variant.group, variant.name, "start", {"seconds": starts, "first": starts[0], "note": ""})
             self.note(variant.group, variant.name, "first writes", {"seconds": firsts, "first": firsts[0], "note": ""})
-
-    def _ask_once(self, name: str) -> float:
-        command = [sys.executable, "-m", "tests.benchmarks.workloads", name, "0", str(self.scratch / "tables")]
-        return float(_told(command, self.now.project)["first"])
 
     def pandas(self) -> None:
         """A wide table and a small one into pandas; the small one also without Spark."""
         arrow = self.chosen(ARROW)
-        small = self._asked("small reads", "delta-rs, no Spark")
+        small = self._asked(*WITHOUT_SPARK)
         if not (arrow or small):
             return
         self._make_tables()
@@ -165,15 +163,12 @@ class Tuning:
             python = environments.ensure("polars", self.now)
             table = self.scratch / "tables" / "bronze" / "airlines"
             told = _told([str(python), "-c", DELTA_RS, str(self.rounds), str(table)], self.now.project)
-            self.note("small reads", "delta-rs, no Spark", "small_read", told)
+            self.note(*WITHOUT_SPARK, "small_read", told)
 
     def _make_tables(self) -> None:
         if not (self.scratch / "tables" / "features").exists():
-            shutil.rmtree(self.scratch / "tables", ignore_errors=True)
-            names = ["+features/flight_departure"]
-            command = [sys.executable, "-m", "tests.benchmarks.workloads", "graph", "0", str(self.scratch / "tables"), *names]
             with running(SHIPPED, self.now):
-                _told(command, self.now.project)
+                self._ask("graph", "+features/flight_departure", rounds=0)
 
 
 def _told(command: list[str], cwd: Path) -> dict[str, Any]:
@@ -193,6 +188,8 @@ def run(now: Settings, scratch: Path, rounds: int, only: Sequence[str], wanted: 
     (scratch / "tables").mkdir()
     for part in (tuning.start, tuning.small_writes, tuning.graph, tuning.pandas):
         part()
+    if not tuning.rows:
+        raise UnknownName(f"No variant is called {', '.join(wanted or ())}", "Give a part of a name, such as zstd or shuffle.")
     here = machine.describe()
     rows, caption = table(tuning.rows), machine.in_words(here)
     report.show("tuning: less than 1 is faster than shipped", HEADERS, rows, caption)
