@@ -23,7 +23,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The shipped server's command line."""
     folder = tmp_path_factory.mktemp("variants")
     now = Settings(project=folder, root=folder / "lake", cache=folder / "cache")
-    return launch.command(now, java.find(), [folder / "delta.jar"], 15002, folder / "work")
+    return launch.command(now, java.find(), "delta.jar", 15002, folder / "work")
 
 
 def test_the_shipped_server_stays_as_it_is(command: list[str]) -> None:
