@@ -23,11 +23,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from assets import larger, original_sources
+from assets import original_sources
 from lakehouse.source import Delivery, Source
 
 
 def _more_flights(partition: str | None) -> Iterator[Delivery]:
+    from assets import larger  # imports pyarrow, which starts threads: only where it is needed
+
     for delivery in original_sources.flights.fetch(partition):
         file = larger.flights(delivery.content, {scale}, Path(__file__).parent / delivery.filename)
         yield Delivery(delivery.filename, file)
@@ -35,6 +37,8 @@ def _more_flights(partition: str | None) -> Iterator[Delivery]:
 
 
 def _more_planes(partition: str | None) -> Iterator[Delivery]:
+    from assets import larger
+
     for delivery in original_sources.planes.fetch(partition):
         yield Delivery(delivery.filename, larger.planes(delivery.content, {scale}))
 

@@ -25,7 +25,7 @@ from lakehouse.settings import Settings
 from lakehouse.spark import server
 from tests.benchmarks import grown_project, machine, report
 from tests.benchmarks.rounds import LAKEHOUSE
-from tests.benchmarks.timing import Timed, engine, last_words, timed
+from tests.benchmarks.timing import BenchmarkFailed, Timed, engine, last_words, timed
 
 HEADERS = ["asset", "scale", "rows", "seconds", "µs a row", "to the smallest", "memory GiB", "KiB a row", "ended"]
 RESERVED = 3 << 30  # bytes left to the system, the fork process and the command
@@ -61,6 +61,8 @@ def measure(shipped: Settings, scratch: Path, scale: int, budget: float, only: S
     try:
         command = [*LAKEHOUSE, "run", "raw/*"]
         landing = done = timed(command, scratch / "landing.log", environ=environ, cwd=project, limit=budget, must_succeed=False)
+        if landing.code and not landing.cancelled:
+            raise BenchmarkFailed(f"{scale}x: landing failed", f"Its last words:\n{last_words(landing.log)}")
         if landing.code == 0:
             left = max(1.0, budget - (time.monotonic() - began))
             print(f"{scale}x: landed in {landing.seconds:.0f} s; building, for {left:.0f} s at most", flush=True)
@@ -77,7 +79,7 @@ def measure(shipped: Settings, scratch: Path, scale: int, budget: float, only: S
         "landing": landing.seconds,
         "seconds": done.seconds,
         "ended": ended,
-        "why": "" if done.code == 0 else cause(assets) or last_words(done.log, 600),
+        "why": "" if ended == "done" else cause(assets, done.log),
         "assets": assets,
     }
 
@@ -141,9 +143,11 @@ def _moment(run_id: str) -> float:
     return datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp() + int(stamp[15:]) / 1000
 
 
-def cause(assets: Sequence[dict[str, Any]]) -> str:
-    """The first asset that did not succeed, and why."""
-    return next((each["cause"] for each in assets if each["status"] != "succeeded"), "")
+def cause(assets: Sequence[dict[str, Any]], log: Path) -> str:
+    """Why the first asset that did not succeed did not; else what the command said of it."""
+    told = [each["cause"] for each in assets if each["status"] != "succeeded"]
+    told += [line for line in log.read_text(errors="replace").splitlines() if line.startswith("✗")]
+    return told[0].splitlines()[0] if told and told[0] else ""
 
 
 def in_words(each: dict[str, Any]) -> str:
@@ -152,7 +156,7 @@ def in_words(each: dict[str, Any]) -> str:
     if each["ended"] == "done":
         return f"{size}, {built} assets built in {each['seconds']:.0f} s."
     ending = "the time was over" if each["ended"] == "over" else "it failed"
-    return f"{size}; after {each['seconds']:.0f} s and {built} assets {ending}: {each['why']}"
+    return f"{size}; after {each['seconds']:.0f} s and {built} assets {ending}{': ' if each['why'] else '.'}{each['why']}"
 
 
 def table(measured: Sequence[dict[str, Any]]) -> list[list[str]]:

@@ -35,7 +35,6 @@ class Watch:
 
     def __init__(self, roots: Callable[[], list[int]], *, every: float = EVERY_SECONDS, exact: bool = False) -> None:
         self._roots, self._every, self._exact = roots, every, exact
-        self._roles: dict[int, str] = {}
         self._highest = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
@@ -59,40 +58,25 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        members = family(self._roots())
-        resident = {process: memory for process in members if (memory := _resident(process))}
+        roots = self._roots()
+        resident = {process: memory for process in family(roots) if (memory := _resident(process))}
         total = sum(resident.values())
         if self._exact or total > self._highest * GROWN:
             self._highest = max(total, self._highest)
-            shares = {process: self._share(process, memory) for process, memory in resident.items()}
-            total = sum(shares.values())
-            self._note(shares, total)
+            total = self._note(resident, roots)
         self.history.append((time.time(), total))
 
-    def _note(self, shares: dict[psutil.Process, int], total: int) -> None:
-        largest = dict(self.peak.by_role)
-        for process, memory in shares.items():
-            role = self._role(process)
-            largest[role] = max(memory, largest.get(role, 0))
+    def _note(self, resident: dict[psutil.Process, int], roots: list[int]) -> int:
+        """Asks for shares; the largest of each role and of all together are kept. Returns the sum."""
+        largest, roles, total = dict(self.peak.by_role), {}, 0
+        for process, memory in resident.items():
+            # Asked anew each time: a process may first be seen with the command line of the one that it was forked from.
+            own = roles[process.pid] = _role(process, roots, roles)
+            memory = memory if own == JAVA else _share(process, memory)
+            largest[own] = max(memory, largest.get(own, 0))
+            total += memory
         self.peak = Peak(max(total, self.peak.total), largest)
-
-    def _share(self, process: psutil.Process, resident: int) -> int:
-        if self._role(process) == JAVA:
-            return resident
-        try:
-            rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        except OSError:  # it ended, or this system does not tell
-            return resident
-        return int(rollup.partition("\nPss:")[2].split()[0]) << 10
-
-    def _role(self, process: psutil.Process) -> str:
-        """Remembered for as long as it tells something: a step is first seen with the command line of its parent."""
-        if process.pid not in self._roles:
-            try:
-                self._roles[process.pid] = role(process.cmdline(), process.ppid(), process.pid in self._roots(), self._roles)
-            except psutil.Error:
-                return OTHER
-        return self._roles[process.pid]
+        return total
 
 
 JAVA, COMMAND, FORK, KERNEL, STEP, OTHER = "Spark (Java)", "command", "fork process", "kernel", "Dagster step", "other"
@@ -134,3 +118,18 @@ def _resident(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.Error:
         return 0
+
+
+def _share(process: psutil.Process, resident: int) -> int:
+    try:
+        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+    except OSError:  # it ended, or this system does not tell
+        return resident
+    return int(rollup.partition("\nPss:")[2].split()[0]) << 10
+
+
+def _role(process: psutil.Process, roots: list[int], known: dict[int, str]) -> str:
+    try:
+        return role(process.cmdline(), process.ppid(), process.pid in roots, known)
+    except psutil.Error:
+        return OTHER
