@@ -21,7 +21,7 @@ from lakehouse.project import Project
 from lakehouse.spark.session import connect
 from tests.benchmarks.peers import plain_script
 
-TABLES = 8  # that `small_writes` writes, reads and merges in one round
+TABLES = 4  # that `small_writes` writes, reads and merges in one round
 
 
 def graph(folder: Path, names: list[str], *, session_each: bool = False) -> str:
