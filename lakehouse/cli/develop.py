@@ -1,9 +1,9 @@
-"""Commands for developing: check the graph, run one notebook, run the tests, see the settings."""
+"""Commands for developing: check the graph, run one notebook, run the tests and the benchmark, see the settings."""
 
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,9 @@ import typer
 
 def register(app: typer.Typer) -> None:
     app.command("check")(check)
-    app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+    handed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command("test", context_settings=handed_on)(test)
+    app.command("bench", context_settings={**handed_on, "help_option_names": []})(bench)
     app.command("settings")(show_settings)
     notebook = typer.Typer(help="Run one notebook.", no_args_is_help=True)
     notebook.command("run")(run_notebook)
@@ -45,10 +47,21 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="for machines")] 
 
 def test(context: typer.Context) -> int:
     """Run the project's tests; what follows is handed to pytest."""
+    return _module("pytest", context)
+
+
+def bench(context: typer.Context) -> int:
+    """Measure: beside what people use today, growth, tuning; what follows is handed to the benchmark."""
+    return _module("tests.benchmarks", context)
+
+
+def _module(name: str, context: typer.Context) -> int:
+    """This process becomes `python -m name`: an interrupt reaches it, and its clearing up is waited for."""
     from lakehouse import settings
 
-    project = settings.load().project
-    return subprocess.run([sys.executable, "-m", "pytest", *context.args], cwd=project, check=False).returncode
+    os.chdir(settings.load().project)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", name, *context.args])
 
 
 def show_settings(as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> int:

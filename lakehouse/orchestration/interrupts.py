@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -39,11 +38,14 @@ def one_interrupt() -> Iterator[None]:
 
 
 def end_with_run() -> None:
-    """Has this step's process told to end (SIGTERM) when the run's process dies, even by kill -9. Linux only."""
+    """Has this step's process told to end (SIGTERM) when the run's process dies, even by kill -9. Linux only.
+
+    A step that was started by multiprocessing's fork server is told of that one's end, which ends with the run's process.
+    """
     parent = multiprocessing.parent_process()
     if parent is None or sys.platform != "linux":
         return
     death_signal = 1  # PR_SET_PDEATHSIG
     ctypes.CDLL(None, use_errno=True).prctl(death_signal, signal.SIGTERM)
-    if os.getppid() != parent.pid:  # it died before we could ask
+    if not parent.is_alive():  # it died before we could ask
         raise KeyboardInterrupt

@@ -106,7 +106,8 @@ def test_help_does_not_take_long(place: Workspace) -> None:
 
 def test_every_command_says_what_it_does(place: Workspace) -> None:
     said = place.command("--help").stdout
-    for command in ("run", "check", "test", "settings", "notebook", "sql", "sandbox", "up", "status", "down", "logs", "lab"):
+    commands = ("run", "check", "test", "bench", "settings", "notebook", "sql", "sandbox", "up", "status", "down", "logs", "lab")
+    for command in commands:
         assert f" {command} " in said, command
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,15 +38,19 @@ def step():
     except KeyboardInterrupt:
         print("cleaned up", flush=True)
 
-process = multiprocessing.get_context("fork").Process(target=step)
-process.start()
-process.join()
+if __name__ == "__main__":
+    process = multiprocessing.get_context(sys.argv[1]).Process(target=step)
+    process.start()
+    process.join()
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asked of Linux")
-def test_a_step_ends_with_the_run_that_was_killed() -> None:
-    run = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_a_step_ends_with_the_run_that_was_killed(method: str, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(CHILD)
+    run = subprocess.Popen([sys.executable, str(script), method], stdout=subprocess.PIPE, text=True)
     assert run.stdout is not None
     assert run.stdout.readline() == "ready\n"
     run.kill()

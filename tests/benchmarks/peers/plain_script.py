@@ -1,7 +1,7 @@
 """What the same work costs as one plain script: every notebook's cells, one after another, in one process and one
 Spark session on the same warm server. No gate, no pins, no record, no kernel, no Dagster.
 
-    python tests/benchmarks/plain_script.py <lake that holds the raw files> <folder for the tables>
+    python tests/benchmarks/peers/plain_script.py <lake that holds the raw files> <folder for the tables> <notebooks>
 """
 
 from __future__ import annotations
@@ -96,13 +96,13 @@ class PlainLake:
         return self._models[name]
 
 
-def main(lake: Path, folder: Path) -> None:
+def main(lake: Path, folder: Path, names: list[str]) -> None:
     now = settings.load()
     sys.path.insert(0, str(now.project))
     project = Project.load(now.project)
     spark = connect(now)
     plain = PlainLake(spark, project, lake, folder)
-    for asset in project.order():
+    for asset in project.select(names):
         if asset in project.notebooks:
             _run(project.notebooks[asset], project, plain)
     spark.stop()
@@ -124,4 +124,4 @@ def _run(spec: NotebookSpec, project: Project, plain: PlainLake) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
