@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import data, develop, run, serving
+from lakehouse.cli import data, develop, history, run, serving
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 run.register(app)
 develop.register(app)
 data.register(app)
+history.register(app)
 serving.register(app)
 
 OK, FAILED, WRONG_INPUT, CANCELLED = 0, 1, 2, 130

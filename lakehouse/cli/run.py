@@ -27,6 +27,7 @@ def run(
     partition: Annotated[str | None, typer.Option("--partition", help="2013-02, 2013-01..2013-03 or a list with commas")] = None,
     force: Annotated[bool, typer.Option("--force", help="run even what is up to date")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would run, and why")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="with --dry-run: for machines")] = False,
 ) -> int:
     """Bring assets up to date: land raw files, run notebooks, check, publish. All of them by default."""
     from rich.console import Console
@@ -34,6 +35,8 @@ def run(
     from lakehouse import plan, settings, tables
     from lakehouse.project import Project
 
+    if as_json and not dry_run:
+        raise typer.BadParameter("--json goes with --dry-run")
     console = Console(highlight=False)
     now = settings.load()
     project = Project.load(now.project)
@@ -43,7 +46,10 @@ def run(
     tables.open_root(now.root)
     steps = plan.plan(project, now, chosen, months, force)
     if dry_run or not steps:
-        _print_plan(console, steps, len(chosen))
+        if as_json:
+            _print_plan_as_json(steps)
+        else:
+            _print_plan(console, steps, len(chosen))
         return 0
     return _execute(console, project, now, steps)
 
@@ -69,6 +75,13 @@ def _print_plan(console: Console, steps: list[Step], count: int) -> None:
     for step in steps:
         table.add_row(step.asset.slashed, span(step.partitions), "; ".join(step.reasons))
     console.print(table)
+
+
+def _print_plan_as_json(steps: list[Step]) -> None:
+    import json
+
+    found = [{"asset": one.asset.slashed, "partitions": one.partitions, "reasons": one.reasons} for one in steps]
+    print(json.dumps(found, indent=1))
 
 
 def span(partitions: tuple[str, ...] | list[str]) -> str:
