@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -119,6 +119,16 @@ class Contract(_Strict):
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
     columns: Annotated[dict[Annotated[str, AfterValidator(_column_name)], Column], Field(min_length=1)]
     expectations: tuple[Expectation, ...] = Field(default=(), strict=False)
+
+    def mismatches(self, columns: Mapping[str, str]) -> list[str]:
+        """How `columns` (types by name) differ from the contract's, a phrase each; their order does not count."""
+        wrong = [f"{name} is missing" for name in self.columns if name not in columns]
+        wrong += [f"{name} is not in the contract" for name in columns if name not in self.columns]
+        return wrong + [
+            f"{name} is {columns[name]}, the contract says {column.type}"
+            for name, column in self.columns.items()
+            if name in columns and columns[name] != column.type
+        ]
 
 
 def load(path: Path) -> Contract:

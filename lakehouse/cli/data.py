@@ -59,17 +59,11 @@ def sql(
 
 
 def _ask(spark: Any, text: str, count: int | None) -> pd.DataFrame:
-    from pyspark.errors import AnalysisException, PySparkException
+    from lakehouse.spark.ask import in_words
 
-    from lakehouse.errors import LakehouseError
-
-    try:
+    with in_words("The query", "Correct the query; it is read as Spark SQL."):
         frame = spark.sql(text)
         return (frame.limit(count) if count else frame).toPandas()
-    except PySparkException as error:
-        kind = "The query is not understood" if isinstance(error, AnalysisException) else "The query failed"
-        reason = str(error.getMessage() or error).split("\n\nJVM stacktrace")[0].split("; line ")[0].split("\n== SQL")[0]
-        raise LakehouseError(f"{kind}: {reason.strip()}", "Correct the query; it is read as Spark SQL.") from None
 
 
 def _print(rows: pd.DataFrame, limit: int) -> None:

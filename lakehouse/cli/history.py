@@ -42,7 +42,7 @@ def why(
         print(json.dumps([_plain(one) for one in found], indent=1, default=str))
     else:
         for one in found:
-            _print(_explanation_tree(one))
+            print_tree(_explanation_tree(one))
     return 0
 
 
@@ -138,7 +138,7 @@ def when(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _print(tree: Tree) -> None:
+def print_tree(tree: Tree) -> None:
     from rich.console import Console
 
     Console(highlight=False, soft_wrap=True).print(tree)

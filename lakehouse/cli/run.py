@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from lakehouse.plan import Step
     from lakehouse.project import Project
@@ -66,15 +67,20 @@ def _refuse_broken(project: Project) -> None:
 
 
 def _print_plan(console: Console, steps: list[Step], count: int) -> None:
-    from rich.table import Table
-
     if not steps:
         console.print(f"Nothing to do: {count} asset{'s' if count != 1 else ''} up to date.")
         return
-    table = Table("asset", "partitions", "why", title="What would run", title_justify="left")
+    console.print(plan_table(steps, "What would run"))
+
+
+def plan_table(steps: list[Step], title: str) -> Table:
+    """Steps with their partitions and reasons, for people."""
+    from rich.table import Table
+
+    table = Table("asset", "partitions", "why", title=title, title_justify="left")
     for step in steps:
         table.add_row(step.asset.slashed, span(step.partitions), "; ".join(step.reasons))
-    console.print(table)
+    return table
 
 
 def _print_plan_as_json(steps: list[Step]) -> None:
