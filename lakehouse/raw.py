@@ -83,6 +83,11 @@ def files(root: Path, table: TableName, partitions: Iterable[str] | None = None)
     return sorted(found, key=lambda file: (file.partition or "", file.filename))
 
 
+def deliveries(root: Path, table: TableName) -> list[RawFile]:
+    """Every delivery of a raw table, older ones of a file included, by partition in the order they came."""
+    return [file for key in _partitions_there(root, table, None) for file in _entries(_folder(root, table, key))]
+
+
 def identity(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> dict[str, str]:
     """For each partition that has files (or "*") a hash of their names and bytes."""
     by_partition: dict[str, list[RawFile]] = {}

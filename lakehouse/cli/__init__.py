@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import data, develop, history, run, serving, versions
+from lakehouse.cli import data, develop, history, run, serving, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ run.register(app)
 develop.register(app)
 data.register(app)
 history.register(app)
+trace.register(app)
 versions.register(app)
 serving.register(app)
 
