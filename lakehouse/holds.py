@@ -34,7 +34,7 @@ class Hold:
 @contextmanager
 def deciding(root: Path) -> Iterator[None]:
     """Keeps what looks for old versions to bring them back, and what deletes them, apart from each other."""
-    with (root / _LOCK).open("w") as lock:
+    with (tables.open_root(root) / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
