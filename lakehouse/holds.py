@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from lakehouse import deltalog, record, tables
 from lakehouse.names import TableName
@@ -21,13 +22,16 @@ from lakehouse.settings import Settings
 
 _LOCK = ".holds.lock"
 
+Kind = Literal["stands", "recent", "run", "model", "sandbox"]
+
 
 @dataclass(frozen=True, order=True)
 class Hold:
-    """`table` at `version` is needed: `why` says by what."""
+    """`table` at `version` is needed: `kind` says by what sort of thing, `why` by which."""
 
     table: TableName
     version: int
+    kind: Kind
     why: str
 
 
@@ -59,8 +63,10 @@ def standing(root: Path, since: datetime) -> Iterator[Hold]:
         for entry in reversed(deltalog.commits(tables.lake_path(root, table))):
             if replaced < since.timestamp() * 1000:
                 break
-            why = "it stands" if replaced == float("inf") else f"it stood after {since:%Y-%m-%d %H:%M} UTC"
-            yield Hold(table, entry.version, why)
+            if replaced == float("inf"):
+                yield Hold(table, entry.version, "stands", "it stands")
+            else:
+                yield Hold(table, entry.version, "recent", f"it stood after {since:%Y-%m-%d %H:%M} UTC")
             replaced = entry.timestamp
 
 
@@ -72,9 +78,9 @@ def of_runs(root: Path, since: datetime) -> Iterator[Hold]:
             continue
         name = f"run {result.run_id} of {result.asset}"
         for table, facts in result.inputs.items():
-            yield from _held(table, facts.get("version"), f"read by {name}")
+            yield from _held(table, facts.get("version"), "run", f"read by {name}")
         for write in result.writes:
-            yield from _held(write.table, write.version, f"written by {name}")
+            yield from _held(write.table, write.version, "run", f"written by {name}")
 
 
 def _expired(run_id: str, since: datetime) -> bool:
@@ -93,7 +99,7 @@ def of_sandboxes(root: Path) -> Iterator[Hold]:
             info = json.loads(line).get("commitInfo", {})
             if info.get("operation") == "CLONE":
                 version = info["operationParameters"]["sourceVersion"]
-                yield from _held(table.dotted, int(version), f"the sandbox of {user} is a clone of it")
+                yield from _held(table.dotted, int(version), "sandbox", f"the sandbox of {user} is a clone of it")
 
 
 def of_models(settings: Settings, live_only: bool) -> Iterator[Hold]:
@@ -106,10 +112,10 @@ def of_models(settings: Settings, live_only: bool) -> Iterator[Hold]:
         if trained.aliases or not live_only:
             called = f" ({', '.join(trained.aliases)})" if trained.aliases else ""
             for table, version in trained.inputs.items():
-                yield from _held(table, version, f"{trained.name} version {trained.version}{called} was trained on it")
+                yield from _held(table, version, "model", f"{trained.name} version {trained.version}{called} was trained on it")
 
 
-def _held(table: str, version: int | None, why: str) -> Iterator[Hold]:
+def _held(table: str, version: int | None, kind: Kind, why: str) -> Iterator[Hold]:
     name = TableName.parse(table)
     if version is not None and name.layer not in ("raw", "models"):
-        yield Hold(name, version, why)
+        yield Hold(name, version, kind, why)

@@ -39,8 +39,8 @@ Origin = Node | RawFile
 class Lineage:
     """The lineage of one lake, as far as its commits and records tell."""
 
-    def __init__(self, project: Project, root: Path) -> None:
-        self._project, self._root = project, root
+    def __init__(self, project: Project, root: Path, *, every_model: bool = False) -> None:
+        self._project, self._root, self._every_model = project, root, every_model
         self._inputs: dict[Node, list[Origin]] = {}
 
     def made(self, node: Node) -> Making | None:
@@ -86,9 +86,10 @@ class Lineage:
         return self._inputs[node]
 
     def everything(self) -> list[Node]:
-        """All that stands in the lake, partition by partition, and every version of every model."""
-        found = [node for table in tables.tables_under(self._root / "tables") for node in self.standing(table)]
-        for model in (name for name in self._project.writers if name.layer == "models"):
+        """All that stands in the lake, partition by partition, with the newest (or every) version of each model."""
+        models = [name for name in self._project.writers if name.layer == "models"]
+        found = [node for table in (*tables.tables_under(self._root / "tables"), *models) for node in self.standing(table)]
+        for model in models if self._every_model else ():
             found += [Node(model, made.version) for made in making.makings(self._project, self._root, model)]
         return [single for node in found for single in node.split()]
 

@@ -165,7 +165,8 @@ def registered(settings: Settings) -> list[Registered]:
 
 def _trained_on(client: mlflow.MlflowClient, run_id: str) -> dict[str, int]:
     datasets = [entry.dataset for entry in client.get_run(run_id).inputs.dataset_inputs]
-    return {dataset.name: int(json.loads(dataset.source)["delta_table_version"]) for dataset in datasets}
+    # MLflow leaves out a version that is 0.
+    return {dataset.name: int(json.loads(dataset.source).get("delta_table_version", 0)) for dataset in datasets}
 
 
 @contextlib.contextmanager

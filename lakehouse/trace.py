@@ -68,12 +68,15 @@ def back(project: Project, settings: Settings, table: TableName, where: str | No
     return rows
 
 
-def forward(project: Project, settings: Settings, table: TableName, name: str | None = None) -> list[Branch]:
+def forward(
+    project: Project, settings: Settings, table: TableName, name: str | None = None, *, every_model: bool = False
+) -> list[Branch]:
     """What was made of the raw files of `table` called `name` (as the source named them, or by a path; None: of all).
 
-    Raises UnknownName where there is none.
+    Told is what stands now and what that was made of; of models the newest version and those that made what stands,
+    or every one. Raises UnknownName where there is no such file.
     """
-    lineage = Lineage(project, settings.root)
+    lineage = Lineage(project, settings.root, every_model=every_model)
     folder = settings.root / raw.FOLDER / table.name
     there = raw.deliveries(settings.root, table)
     files = [file for file in there if name is None or name in (file.filename, file.path.name) or _is_at(file, folder, name)]

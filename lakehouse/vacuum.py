@@ -27,18 +27,26 @@ UNCOMMITTED = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Sweep:
-    """Of one table: `kept` versions with why, `files` that go (bytes by path), `lost` versions that cannot be read then.
+    """Of one table: the holds on it, `files` that go (bytes by path), `lost` versions that cannot be read then.
 
     `broken` are holds that cannot be honoured: their version, or files of it, had gone before.
     """
 
     table: TableName
     path: Path
-    kept: Mapping[int, list[str]]
+    holds: list[Hold]
     files: Mapping[Path, int]
     lost: list[int]
     broken: list[Hold]
     states: Mapping[int, State]
+
+    @property
+    def kept(self) -> dict[int, list[Hold]]:
+        """The versions that stay, each with its holds."""
+        found: dict[int, list[Hold]] = {}
+        for hold in self.holds:
+            found.setdefault(hold.version, []).append(hold)
+        return found
 
     @property
     def bytes(self) -> int:
@@ -74,9 +82,7 @@ def vacuum(
 
 def sweep(table: TableName, path: Path, listed: Mapping[Path, tuple[int, float]], held: list[Hold], older_than: timedelta) -> Sweep:
     """What may go of the `listed` files (size in bytes, time of change in seconds) beside these holds. Deletes nothing."""
-    kept: dict[int, list[str]] = {}
-    for hold in held:
-        kept.setdefault(hold.version, []).append(hold.why)
+    kept = {hold.version for hold in held}
     known = {version: state for version, state in states(path).items() if version <= max(kept)}
     broken = [hold for hold in held if hold.version not in known or known[hold.version].gone()]
     needed = {file for version in kept if version in known for file in known[version].files}
@@ -86,7 +92,7 @@ def sweep(table: TableName, path: Path, listed: Mapping[Path, tuple[int, float]]
         file: size for file, (size, changed) in listed.items() if file not in needed and (file in named or changed < limit)
     }
     lost = [version for version, state in known.items() if version not in kept and not going.keys().isdisjoint(state.files)]
-    return Sweep(table, path, kept, going, lost, broken, {v: state for v, state in known.items() if v in kept})
+    return Sweep(table, path, held, going, lost, broken, {v: state for v, state in known.items() if v in kept})
 
 
 def _data_files(path: Path) -> dict[Path, tuple[int, float]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lakehouse.why import Explanation, Told
 
 _FEW = 6
+_WHOLE_LINES = 10_000
 
 
 def register(app: typer.Typer) -> None:
@@ -139,6 +140,10 @@ def when(moment: datetime) -> str:
 
 
 def print_tree(tree: Tree) -> None:
+    """A tree; where it goes to a file or a pipe, each line whole."""
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=True).print(tree)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WHOLE_LINES
+    console.print(tree)

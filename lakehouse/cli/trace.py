@@ -28,6 +28,9 @@ def trace(
     where: Annotated[str | None, typer.Option("--where", help="which rows: \"carrier = 'UA' and month = '2013-02'\"")] = None,
     file: Annotated[str | None, typer.Option("--file", help="of a raw table: which file's use to follow")] = None,
     forward: Annotated[str | None, typer.Option("--forward", metavar="RAWFILE", help="a raw file's path, not a table")] = None,
+    every_model: Annotated[
+        bool, typer.Option("--every-model", help="also to versions of models that made nothing that stands")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> int:
     """Walk rows back to the raw files they came from; of a raw file, forward to all that was made of it."""
@@ -44,7 +47,7 @@ def trace(
         raise typer.BadParameter("--where goes with a table of rows, --file with a raw table")
     project = Project.load(now.project)
     if name.layer == "raw":
-        branches = tracing.forward(project, now, name, forward or file)
+        branches = tracing.forward(project, now, name, forward or file, every_model=every_model)
         found, trees = [_branch(one) for one in branches], [_grown(one) for one in branches]
     else:
         rows = tracing.back(project, now, name, where)

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from lakehouse.restore import Restored
     from lakehouse.vacuum import Sweep
 
+_FEW = 4
+_KINDS = {
+    "stands": "it stands",
+    "recent": "it stood a short while ago (--older-than)",
+    "run": "a run read or wrote it (keep_versions_days)",
+    "model": "a model was trained on it",
+    "sandbox": "a sandbox is a clone of it",
+}
+
 
 def register(app: typer.Typer) -> None:
     app.command("restore")(restore)
@@ -108,7 +117,7 @@ def _span(text: str) -> timedelta:
 def _sweep(one: Sweep) -> dict[str, Any]:
     return {
         "table": one.table.dotted,
-        "kept": [{"version": version, "because": why} for version, why in sorted(one.kept.items())],
+        "kept": [{"version": version, "because": [hold.why for hold in holds]} for version, holds in sorted(one.kept.items())],
         "files": [str(file) for file in sorted(one.files)],
         "bytes": one.bytes,
         "lost_versions": one.lost,
@@ -116,18 +125,36 @@ def _sweep(one: Sweep) -> dict[str, Any]:
     }
 
 
+def _ranges(versions: set[int]) -> str:
+    """`version 3`, `versions 0 to 4, 7`."""
+    found: list[list[int]] = []
+    for version in sorted(versions):
+        if found and version == found[-1][-1] + 1:
+            found[-1].append(version)
+        else:
+            found.append([version])
+    listed = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in found)
+    return f"version{'s' if len(versions) > 1 else ''} {listed}"
+
+
 def _sweep_tree(one: Sweep, dry_run: bool) -> Tree:
     from rich.markup import escape
     from rich.tree import Tree
 
     tree = Tree(f"[bold]{one.table}[/]")
-    for version, why in sorted(one.kept.items(), reverse=True):
-        more = f", and {len(why) - 2} more reasons" if len(why) > 2 else ""
-        tree.add(escape(f"version {version} is kept: {'; '.join(why[:2])}{more}"))
+    for kind, because in _KINDS.items():
+        held = [hold for hold in one.holds if hold.kind == kind]
+        if held:
+            branch = tree.add(f"kept because {because}: {_ranges({hold.version for hold in held})}")
+            told = held[::-1] if kind in ("model", "sandbox") else []
+            for hold in told[:_FEW]:
+                branch.add(escape(f"version {hold.version}: {hold.why}"))
+            if len(told) > _FEW:
+                branch.add(f"and {len(told) - _FEW} older (--json lists all)")
     for hold in one.broken:
         tree.add(escape(f"version {hold.version} is needed and was incomplete before: {hold.why}"))
     if one.files:
-        lost = f"; gone with them: version {', '.join(map(str, one.lost))}" if one.lost else ""
+        lost = f"; gone with them: {_ranges(set(one.lost))}" if one.lost else ""
         verb = "would be deleted" if dry_run else "deleted"
         tree.add(f"{len(one.files):,} files, {one.bytes / 1e6:,.1f} MB {verb}{lost}")
     return tree

@@ -67,7 +67,7 @@ def test_restore_and_vacuum_say_what_they_do(place: Workspace, lakehouse: Comman
     assert json.loads(lakehouse(place, "restore", "silver.things", "--version", "1", "--dry-run", "--json")[1])["written"] is None
     code, out, err = lakehouse(place, "vacuum", "silver/things", "--dry-run", "--older-than", "0d")
     assert (code, err) == (0, "")
-    assert "version 2 is kept: it stands" in out and "0 files, 0.0 MB would be deleted." in out
+    assert "kept because it stands: version 2" in out and "0 files, 0.0 MB would be deleted." in out
     (told,) = json.loads(lakehouse(place, "vacuum", "silver.things", "--dry-run", "--json")[1])
     assert {kept["version"] for kept in told["kept"]} == {0, 1, 2}
 
