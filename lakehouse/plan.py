@@ -45,6 +45,7 @@ class _Planner:
     root: Path
     force: bool
     wanted: Collection[str] | None
+    following: Collection[TableName]
     today: date | None
     # What earlier steps of this plan will write: by table, the partitions, or None for all of it.
     moving: dict[TableName, set[str] | None] = field(default_factory=dict)
@@ -55,9 +56,19 @@ class _Planner:
         if space is None:
             found = self._reasons(asset, None)
             return self._note(asset, None, {WHOLE: found} if found else {})
-        keys = [key for key in space.keys(self.today) if self.wanted is None or key in self.wanted]
-        stale = {key: why for key in keys if (why := self._reasons(asset, key))}
+        stale = {key: why for key in space.keys(self.today) if (why := self._asked(asset, key))}
         return self._note(asset, tuple(stale), stale)
+
+    def _asked(self, asset: TableName, key: month) -> tuple[Reason, ...]:
+        """The reasons for a partition that is wanted; one that is not may still follow what this plan rebuilds."""
+        if self.wanted is None or key in self.wanted:
+            return self._reasons(asset, key)
+        return self._upstream(self.project.notebooks[asset], key) if asset in self.following else ()
+
+    def _upstream(self, spec: NotebookSpec, key: month) -> tuple[Reason, ...]:
+        reads = (*spec.reads, *spec.models_read)
+        covered = {read: inputs.covered(self.project, read.table, read.coverage, [key]) for read in reads}
+        return tuple(dict.fromkeys(Reason("upstream", read.table) for read in reads if self._moves(read.table, covered[read])))
 
     def _note(self, asset: TableName, partitions: tuple[str, ...] | None, causes: dict[str, tuple[Reason, ...]]) -> Step | None:
         if not causes:
@@ -128,14 +139,16 @@ def plan(
     force: bool = False,
     today: date | None = None,
     moving: Mapping[TableName, set[str] | None] | None = None,
+    following: Collection[TableName] = (),
 ) -> list[Step]:
     """The stale ones among `selection` in the graph's order, each with its stale partitions and the reasons.
 
-    `partitions` narrows partitioned assets to those months; `force` calls everything stale. `moving` are
+    `partitions` narrows partitioned assets to those months, and those among `following` to them and what this plan
+    rebuilds by them; `force` calls everything stale. `moving` are
     tables (and which partitions of them, None for all) that are about to change by other means.
     """
     chosen = set(selection)
-    planner = _Planner(project, settings.root, force, partitions, today, dict(moving or {}))
+    planner = _Planner(project, settings.root, force, partitions, following, today, dict(moving or {}))
     steps = (planner.step(asset) for asset in project.order() if asset in chosen)
     return [step for step in steps if step is not None]
 

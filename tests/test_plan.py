@@ -187,6 +187,22 @@ def test_months_narrow_assets_that_have_them(place: Workspace) -> None:
     assert found(place, months=("2013-02",)) == {}
 
 
+def test_from_here_down_other_months_follow_where_they_depend(place: Workspace) -> None:
+    selection = ["silver/things+"]
+    project = Project.load(place.project)
+    steps = plans.plan(
+        project, place.settings, project.select(selection), ("2013-01",), force=True, following=project.below(selection)
+    )
+    assert {step.asset.slashed: step.partitions for step in steps} == {
+        "silver/things": ("2013-01",),
+        "features/recent": ("2013-01", "2013-02"),
+        "gold/totals": (),
+    }
+    assert steps[1].reasons == ("forced", "silver.things is being rebuilt")
+    assert project.below(["silver/things", "+gold/totals"]) == set()
+    assert project.below(["silver/things+", "gold/totals"]) == {TableName("features", "recent")}
+
+
 @pytest.mark.parametrize(
     ("selection", "text", "months", "message"),
     [

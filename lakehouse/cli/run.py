@@ -45,7 +45,8 @@ def run(
     chosen = project.select(selection or ["*"])
     months = plan.requested(project, chosen, partition) if partition else None
     tables.open_root(now.root)
-    steps = plan.plan(project, now, chosen, months, force)
+    # From x down, x is run for these months; what lies below, for whichever months depend on them.
+    steps = plan.plan(project, now, chosen, months, force, following=project.below(selection or []))
     if dry_run or not steps:
         if as_json:
             _print_plan_as_json(steps)
