@@ -122,7 +122,8 @@ def _delete(settings: Settings, swept: list[Sweep], listed: Mapping[TableName, M
 
 
 def _vacuum(spark: Any, one: Sweep, listed: Mapping[Path, tuple[int, float]]) -> None:
-    rows = [(file.as_uri(), size, False, int(listed[file][1] * 1000)) for file, size in one.files.items()]
+    # Delta looks for its own spelling of the table's folder at the beginning of each path: no host, nothing encoded.
+    rows = [(f"file:{file}", size, False, int(listed[file][1] * 1000)) for file, size in one.files.items()]
     schema = "path string, length bigint, isDir boolean, modificationTime bigint"
     spark.createDataFrame(rows, schema).createOrReplaceTempView("inventory")
     spark.sql(f"vacuum {tables.at(one.path)} using inventory (select * from inventory) retain 0 hours").collect()

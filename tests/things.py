@@ -117,8 +117,8 @@ def built(new_workspace: Callable[[str], Workspace]) -> Workspace:
 
 @pytest.fixture
 def place(built: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of it, to be changed."""
-    return copy(built, tmp_path)
+    """A copy of it, to be changed. Its path holds a space."""
+    return copy(built, tmp_path / "a place")
 
 
 @pytest.fixture(scope="session")
