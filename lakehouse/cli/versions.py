@@ -71,9 +71,11 @@ def _print_restored(done: Restored) -> None:
         print("Nothing below it reads it.")
         return
     console.print(plan_table(done.stale, title))
-    asset = done.stale[0].asset.slashed
+    below = " ".join(step.asset.slashed for step in done.stale if step.asset != done.table)
     if done.written is not None:
-        print(f"`lakehouse run {asset}` writes it anew; to build what lies below from what was restored, name those assets.")
+        print(f"A run of everything writes {done.table} anew by its notebook, which undoes this.")
+    if done.written is not None and below:
+        print(f"To build what lies below from the restored rows: lakehouse run {below}")
 
 
 def vacuum(
