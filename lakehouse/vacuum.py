@@ -124,8 +124,12 @@ def _delete(settings: Settings, swept: list[Sweep], listed: Mapping[TableName, M
 def _vacuum(spark: Any, one: Sweep, listed: Mapping[Path, tuple[int, float]]) -> None:
     # Delta looks for its own spelling of the table's folder at the beginning of each path: no host, nothing encoded.
     rows = [(f"file:{file}", size, False, int(listed[file][1] * 1000)) for file, size in one.files.items()]
+    # A folder that is not listed itself, with one file to go, would be deleted too, whatever else is held in it.
+    folders = {folder for file in one.files for folder in file.parents if one.path in folder.parents}
+    rows += [(f"file:{folder}", 0, True, 0) for folder in folders]
     schema = "path string, length bigint, isDir boolean, modificationTime bigint"
     spark.createDataFrame(rows, schema).createOrReplaceTempView("inventory")
+    # Any other span than 0 hours is ignored for the table's own retention, which is ten years.
     spark.sql(f"vacuum {tables.at(one.path)} using inventory (select * from inventory) retain 0 hours").collect()
     left = [file for file in one.files if file.exists()]
     if left:

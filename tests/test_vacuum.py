@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lakehouse import record, sandbox, tables
-from lakehouse.deltastate import states
+from lakehouse.deltastate import State, states
 from lakehouse.errors import UnknownName
 from lakehouse.names import TableName
 from lakehouse.vacuum import Sweep, vacuum
@@ -168,16 +168,36 @@ def test_a_models_training_set_is_kept(place: Workspace) -> None:
 def test_a_hold_that_cannot_be_honoured_is_told(versions: Workspace) -> None:
     result = record.Result(run_id=record.new_run_id(), asset="gold.totals", inputs={"silver.things": {"version": 1, "seen": {}}})
     record.save(record.folder(versions.root, TableName("gold", "totals"), result.run_id) / record.RESULT, result)
-    at = {version: state.files.keys() for version, state in states(versions.path("silver.things")).items()}
+    at = {version: set(state.files) for version, state in _states(versions).items()}
     _unlink(at[1] - at[0] - at[2])
     one = swept(versions)["silver.things"]
     assert [(hold.version, hold.why) for hold in one.broken] == [(1, f"read by run {result.run_id} of gold.totals")]
     assert versions.rows("silver.things") == NEWEST
 
 
+def _states(place: Workspace) -> dict[int, State]:
+    return states(place.path("silver.things"))
+
+
 def _unlink(files: Iterable[Path]) -> None:
     for file in files:
         file.unlink()
+
+
+def test_a_partition_that_is_gone_keeps_the_files_of_it_that_are_held(versions: Workspace) -> None:
+    """March was deleted since: its folder has one file of a held version, and one of each that is not."""
+    from lakehouse.spark.session import connect
+
+    spark = connect(versions.settings, versions.environ["LAKEHOUSE_SESSION"])
+    spark.sql(f"delete from {tables.at(versions.path('silver.things'))} where month = '2013-03'").collect()
+    result = record.Result(run_id=record.new_run_id(), asset="gold.totals", inputs={"silver.things": {"version": 1, "seen": {}}})
+    record.save(record.folder(versions.root, TableName("gold", "totals"), result.run_id) / record.RESULT, result)
+    at = {version: {file for file in state.files if "2013-03" in str(file)} for version, state in _states(versions).items()}
+    _unlink(at[2] | at[3])  # what goes of March is then the one file of version 0
+    held = rows_of(versions, 1)
+    assert {file for file in swept(versions)["silver.things"].files if "2013-03" in str(file)} == at[0]
+    assert rows_of(versions, 1) == held
+    assert versions.rows("silver.things") == NEWEST[:2]
 
 
 def test_a_table_that_is_not_there_is_named(built: Workspace) -> None:
