@@ -185,7 +185,7 @@ def _unlink(files: Iterable[Path]) -> None:
 
 
 def test_a_partition_that_is_gone_keeps_the_files_of_it_that_are_held(versions: Workspace) -> None:
-    """March was deleted since: its folder has one file of a held version, and one of each that is not."""
+    """March was deleted since: its folder has one file of a held version, and one of a version that is not."""
     from lakehouse.spark.session import connect
 
     spark = connect(versions.settings, versions.environ["LAKEHOUSE_SESSION"])
