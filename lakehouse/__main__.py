@@ -55,9 +55,28 @@ def command():
     from lakehouse import telemetry
 
     telemetry.switch_off(os.environ)
-    from lakehouse.cli import main as cli
-
+    try:
+        from lakehouse.cli import main as cli
+    except ImportError as error:
+        return damaged(error, sys.argv[1:])
     return cli()
+
+
+def damaged(error, words):
+    """What to do where the environment lacks what every command needs; `doctor --repair` makes it anew."""
+    from lakehouse import bootstrap, errors
+    from lakehouse.environment import Environment
+
+    environment = Environment(bootstrap.PROJECT)
+    if "doctor" in words and "--repair" in words and environment.is_this_process():
+        environment.distrust(whole=True)
+        try:
+            bootstrap.enter(words)
+        except errors.SetupError as failure:
+            error = failure
+    sys.stderr.write("lakehouse: the environment {} is damaged: {}\n".format(sys.prefix, error))
+    sys.stderr.write("  `lakehouse doctor --repair` makes it anew (some minutes).\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from lakehouse.errors import LakeError
 
 _COMMIT = re.compile(r"^(\d{20})\.json$")
 # Operations that rewrite files without changing rows carry dataChange=false and so are not data commits.
@@ -58,30 +61,80 @@ def latest(table: Path) -> int | None:
 
 
 def commits(table: Path) -> list[Commit]:
-    """Every commit of `table`, oldest first."""
-    return [commit(table, version) for version in versions(table)]
+    """Every commit of `table`, oldest first. Raises LakeError where one is missing or cannot be understood."""
+    return [commit(table, version) for version in _without_gaps(table)]
 
 
 def commit(table: Path, version: int) -> Commit:
-    """One commit of `table`."""
-    path = table / "_delta_log" / f"{version:020d}.json"
-    status = path.stat()
+    """One commit of `table`. Raises LakeError where it is missing or cannot be understood."""
+    path = commit_path(table, version)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise _missing(path) from None
     return _read(path, version, status.st_ino, status.st_mtime_ns)
+
+
+def commit_path(table: Path, version: int) -> Path:
+    return table / "_delta_log" / f"{version:020d}.json"
+
+
+def actions(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a commit's file says, an action at a time ("add", …). Raises LakeError for one that is torn or damaged."""
+    with understood(path):
+        lines = path.read_text().splitlines()
+        if not lines:
+            raise ValueError("it is empty")
+        for line in lines:
+            for kind, facts in json.loads(line).items():
+                if not isinstance(facts, dict) or (kind in ("add", "remove") and "path" not in facts):
+                    raise ValueError(f"{kind} is {facts!r:.40}")
+                yield kind, facts
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Raises LakeError, naming the commit's file, where what it says makes no sense."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except OSError as error:
+        raise LakeError(f"The commit {path} cannot be read: {error.strerror}", "Check its permissions and the disk.") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise LakeError(f"The commit {path} is damaged: {words}", "`lakehouse doctor` says what can be done.") from None
+
+
+def _missing(path: Path) -> LakeError:
+    return LakeError(f"The commit {path} is missing", "`lakehouse doctor` says what can be done.")
+
+
+def _without_gaps(table: Path) -> list[int]:
+    """The versions, of which none between the first and the last may lack: its changes would go unseen."""
+    found = versions(table)
+    if found and found[-1] - found[0] >= len(found):
+        raise _missing(commit_path(table, min(set(range(found[0], found[-1])) - set(found))))
+    return found
 
 
 @lru_cache(maxsize=20_000)
 def _read(path: Path, version: int, _inode: int, _mtime: int) -> Commit:
+    with understood(path):
+        return _parsed(path, version)
+
+
+def _parsed(path: Path, version: int) -> Commit:
     info: dict[str, Any] = {}
     adds: list[dict[str, Any]] = []
     removes: list[dict[str, Any]] = []
-    for line in path.read_text().splitlines():
-        action = json.loads(line)
-        if "commitInfo" in action:
-            info = action["commitInfo"]
-        elif "add" in action:
-            adds.append(action["add"])
-        elif "remove" in action:
-            removes.append(action["remove"])
+    for kind, facts in actions(path):
+        if kind == "commitInfo":
+            info = facts
+        elif kind == "add":
+            adds.append(facts)
+        elif kind == "remove":
+            removes.append(facts)
     changes = [entry for entry in adds + removes if entry.get("dataChange", True)]
     ours = _metadata(info)
     operation = info.get("operation", "")
@@ -149,14 +202,15 @@ def written_by(table: Path, partition: str | None) -> Commit | None:
 def current_rows(table: Path) -> dict[str, int]:
     """Rows by partition value as of the newest version ("*" for a table without partitions)."""
     live: dict[str, tuple[str, int]] = {}
-    for version in versions(table):
-        for line in (table / "_delta_log" / f"{version:020d}.json").read_text().splitlines():
-            action = json.loads(line)
-            if "add" in action:
-                values = list(_values(action["add"]))
-                live[action["add"]["path"]] = (values[0] if values else "*", _records(action["add"]))
-            elif "remove" in action:
-                live.pop(action["remove"]["path"], None)
+    for version in _without_gaps(table):
+        path = commit_path(table, version)
+        with understood(path):
+            for kind, facts in actions(path):
+                if kind == "add":
+                    values = list(_values(facts))
+                    live[facts["path"]] = (values[0] if values else "*", _records(facts))
+                elif kind == "remove":
+                    live.pop(facts["path"], None)
     rows: dict[str, int] = {}
     for value, count in live.values():
         rows[value] = rows.get(value, 0) + count

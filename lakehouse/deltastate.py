@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-from lakehouse import deltalog
-from lakehouse.errors import LakeError
+from lakehouse import deltafiles, deltalog
 
 _NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
 
@@ -34,34 +32,24 @@ class State:
 def states(table: Path, wanted: Iterable[int] | None = None) -> dict[int, State]:
     """The `wanted` versions of the table at `table` (None: all) that its log has.
 
-    Raises LakeError where the log's first commits are gone, as then nothing can be told of later ones.
+    Raises LakeError where a commit is missing or damaged, as then nothing can be told of later ones.
     """
-    there = deltalog.versions(table)
-    if there and there != list(range(len(there))):
-        raise LakeError(f"The log of {table} has gaps", "Restore its _delta_log from a backup; nothing of the lake removes it.")
-    chosen = set(there if wanted is None else wanted)
-    files: dict[Path, int] = {}
+    chosen = None if wanted is None else set(wanted)
     columns: dict[str, str] = {}
     found: dict[int, State] = {}
-    for version in there:
-        for line in (table / "_delta_log" / f"{version:020d}.json").read_text().splitlines():
-            action = json.loads(line)
-            if "add" in action:
-                files[_located(table, action["add"]["path"])] = int(action["add"]["size"])
-            elif "remove" in action:
-                files.pop(_located(table, action["remove"]["path"]), None)
-            elif "metaData" in action:
-                fields = json.loads(action["metaData"]["schemaString"])["fields"]
-                columns = {field["name"]: _type(field["type"]) for field in fields}
-        if version in chosen:
-            found[version] = State(version, dict(files), columns)
+    for version, live in deltafiles.replay(table):
+        columns = _columns(table, version) or columns
+        if chosen is None or version in chosen:
+            found[version] = State(version, {file.path: file.size for file in live.values()}, columns)
     return found
 
 
-def _located(table: Path, path: str) -> Path:
-    """A shallow clone names the files of its source by absolute URIs; all other paths are relative to the table."""
-    plain = unquote(path)
-    return Path("/" + plain.removeprefix("file:").lstrip("/")) if plain.startswith("file:") else table / plain
+def _columns(table: Path, version: int) -> dict[str, str]:
+    """The columns that a commit declares; none where it leaves them as they were."""
+    for kind, facts in deltalog.actions(deltalog.commit_path(table, version)):
+        if kind == "metaData":
+            return {field["name"]: _type(field["type"]) for field in json.loads(facts["schemaString"])["fields"]}
+    return {}
 
 
 def _type(kind: Any) -> str:

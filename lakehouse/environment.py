@@ -80,6 +80,11 @@ class Environment:
             return "project changed"
         return "outdated" if changed else "ready"
 
+    def distrust(self, whole: bool) -> None:
+        """Make the next command see to the environment: make it anew (`whole`), or hold it against the locks again."""
+        stamp = None if whole else {**self.stamp(), LOCK: ""}
+        self.record(stamp, {})
+
     def record(self, stamp: Mapping[str, str] | None, seconds: Mapping[str, float]) -> None:
         """Write the state, at once or not at all; without a stamp the environment counts as half made."""
         draft = self.state.with_suffix(".new")

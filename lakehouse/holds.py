@@ -8,7 +8,6 @@ cloned from.
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,9 +94,8 @@ def of_sandboxes(root: Path) -> Iterator[Hold]:
     for log in (root / "sandbox").glob("*/*/*/_delta_log"):
         table = TableName(log.parent.parent.name, log.parent.name)
         user = log.parent.parent.parent.name
-        for line in (log / f"{0:020d}.json").read_text().splitlines():
-            info = json.loads(line).get("commitInfo", {})
-            if info.get("operation") == "CLONE":
+        for kind, info in deltalog.actions(deltalog.commit_path(log.parent, 0)):
+            if kind == "commitInfo" and info.get("operation") == "CLONE":
                 version = info["operationParameters"]["sourceVersion"]
                 yield from _held(table.dotted, int(version), "sandbox", f"the sandbox of {user} is a clone of it")
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import mlflow
 from mlflow.data.delta_dataset_source import DeltaDatasetSource
@@ -24,7 +26,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 
 from lakehouse import tables
-from lakehouse.errors import UnknownName, UntrustedModel
+from lakehouse.errors import LakeError, LakehouseError, UnknownName, UntrustedModel
 from lakehouse.names import TableName
 from lakehouse.record import ModelVersion, Result
 from lakehouse.settings import Settings
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 _DIGEST = "lakehouse.digest"
+_DAMAGED = ("disk image is malformed", "file is not a database")  # as SQLite says it
 _LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
 # Types beyond skops's own list that a stored model may hold. Each is data (arrays, numbers, structure) and, when
@@ -137,7 +140,9 @@ def load(settings: Settings, name: TableName, version: int | None = None) -> Loa
                 found = client.get_model_version_by_alias(name.dotted, CHAMPION)
             else:
                 found = client.get_model_version(name.dotted, str(version))
-        except MlflowException:
+        except MlflowException as error:
+            if any(words in str(error) for words in _DAMAGED):
+                raise
             wanted = f"version {version}" if version else CHAMPION
             raise UnknownName(
                 f"Model {name} has no {wanted}", f"To train it: lakehouse run {name.slashed}"
@@ -169,15 +174,38 @@ def _trained_on(client: mlflow.MlflowClient, run_id: str) -> dict[str, int]:
     return {dataset.name: int(json.loads(dataset.source).get("delta_table_version", 0)) for dataset in datasets}
 
 
+def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:
+    """Every registered version, with what is wrong with its files in words (empty is good). Loads nothing.
+
+    Raises LakeError where MLflow's records cannot be read.
+    """
+    with _store(settings):
+        for found in mlflow.MlflowClient().search_model_versions():
+            version = ModelVersion(name=found.name, version=int(found.version), run_id=found.tags.get("lakehouse.run", ""))
+            files = Path(url2pathname(urlsplit(found.source).path))
+            if not files.is_dir():
+                yield version, f"has no files any more: {files} is gone"
+            elif _DIGEST not in found.tags:
+                yield version, "was registered without a digest, by something other than a notebook's lake.log_model"
+            else:
+                yield version, "" if _digest(files) == found.tags[_DIGEST] else f"has other files than were registered ({files})"
+
+
 @contextlib.contextmanager
 def _store(settings: Settings) -> Iterator[None]:
-    """MLflow on this lake's store, quiet."""
+    """MLflow on this lake's store, quiet. Raises LakeError where its records are damaged."""
     (settings.root / "mlflow").mkdir(parents=True, exist_ok=True)
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     mlflow.set_tracking_uri(tracking_uri(settings))
     mlflow.set_registry_uri(tracking_uri(settings))
-    yield
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, LakehouseError) and any(words in str(error) for words in _DAMAGED):
+            store = settings.root / "mlflow" / "mlflow.db"
+            raise LakeError(f"MLflow's records {store} are damaged", "`lakehouse doctor` says what can be done.") from None
+        raise
 
 
 def _experiment(settings: Settings, name: str) -> str:

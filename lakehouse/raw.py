@@ -32,7 +32,7 @@ FOLDER = "raw"
 WHOLE = "*"
 """Stands for the partition of a table that has none."""
 
-_MANIFEST = "_manifest"
+MANIFEST = "_manifest"
 _ASIDE = ".landing"
 _DAY = 86400
 
@@ -83,7 +83,7 @@ def files(root: Path, table: TableName, partitions: Iterable[str] | None = None)
     return sorted(found, key=lambda file: (file.partition or "", file.filename))
 
 
-def deliveries(root: Path, table: TableName) -> list[RawFile]:
+def received(root: Path, table: TableName) -> list[RawFile]:
     """Every delivery of a raw table, older ones of a file included, by partition in the order they came."""
     return [file for key in _partitions_there(root, table, None) for file in _entries(_folder(root, table, key))]
 
@@ -109,24 +109,41 @@ def seen_as(root: Path, table: TableName, partition: str, identity: str) -> list
 def verify(root: Path) -> list[str]:
     """Reads every raw file again, older deliveries too. Returns what is wrong, a sentence each; empty is good."""
     problems = []
-    for manifest in sorted((root / FOLDER).rglob(_MANIFEST)):
+    for folder in folders(root):
         try:
-            entries = _entries(manifest.parent)
+            for file in deliveries(folder):
+                words = flaw(file)
+                when = f"; it was received {file.received_at:%Y-%m-%d %H:%M} UTC" if words == "is gone" else ""
+                if words:
+                    problems.append(f"{file.path.relative_to(root)} {words}{when}.")
         except RawError as error:
             problems.append(error.what)
-            continue
-        for file in {entry.path: entry for entry in entries}.values():
-            where = file.path.relative_to(root)
-            if not file.path.exists():
-                problems.append(f"{where} is gone; it was received {file.received_at:%Y-%m-%d %H:%M} UTC.")
-            elif (found := _sha256(file.path)) != file.sha256:
-                problems.append(f"{where} was changed: its SHA-256 is {found[:12]}…, received was {file.sha256[:12]}….")
     return problems
 
 
 def _identity(of: Iterable[RawFile]) -> str:
     names = sorted((file.filename, file.sha256) for file in of)
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()
+
+
+def folders(root: Path) -> list[Path]:
+    """Every folder that has a manifest."""
+    return sorted(manifest.parent for manifest in (root / FOLDER).rglob(MANIFEST))
+
+
+def deliveries(folder: Path) -> list[RawFile]:
+    """Every file that a folder's manifest names, once. Raises RawError for an entry that is torn."""
+    return list({entry.path: entry for entry in _entries(folder)}.values())
+
+
+def flaw(file: RawFile) -> str:
+    """Reads the file again: what is wrong with it, in words; empty is good."""
+    try:
+        found = sha256(file.path)
+    except FileNotFoundError:
+        return "is gone"
+    same = found == file.sha256
+    return "" if same else f"was changed: its SHA-256 is {found[:12]}…, received was {file.sha256[:12]}…"
 
 
 def _own_partition(source: Source, partition: str | None) -> str | None:
@@ -168,6 +185,8 @@ def _land_one(root: Path, folder: Path, delivery: Delivery, key: str | None) -> 
             if known is None:
                 same = next((file for file in newest.values() if file.sha256 == digest), None)
             if same is not None:
+                with suppress(FileExistsError):
+                    os.link(aside, same.path)  # its file was lost
                 return same, False
             # Bytes that came before and were replaced since: the delivery is new, its file is there.
             before = next((file.path for file in entries if file.sha256 == digest), None)
@@ -190,7 +209,7 @@ def _place(aside: Path, folder: Path, file: RawFile) -> Path:
             os.link(aside, path)
             _sync(folder)
             return path
-        if _sha256(path) == file.sha256:
+        if sha256(path) == file.sha256:
             return path  # left by a landing that was cut off before its entry, or another at work
     raise RawError(f"{folder / marked} is there with other bytes", "Move it away: it did not come from here.")
 
@@ -198,7 +217,7 @@ def _place(aside: Path, folder: Path, file: RawFile) -> Path:
 def _add_entry(root: Path, folder: Path, number: int, file: RawFile) -> bool:
     """Writes the manifest's entry `number`; False if another has taken the number meanwhile."""
     content = {**asdict(file), "path": file.path.name, "received_at": file.received_at.isoformat()}
-    manifest = folder / _MANIFEST
+    manifest = folder / MANIFEST
     manifest.mkdir(exist_ok=True)
     aside = root / FOLDER / _ASIDE / uuid.uuid4().hex
     try:
@@ -216,17 +235,18 @@ def _add_entry(root: Path, folder: Path, number: int, file: RawFile) -> bool:
 
 def _entries(folder: Path) -> list[RawFile]:
     """All deliveries of a folder in the order they came."""
-    return [_entry(path) for path in sorted((folder / _MANIFEST).glob("*.json"))]
+    return [entry(path) for path in sorted((folder / MANIFEST).glob("*.json"))]
 
 
-def _entry(path: Path) -> RawFile:
+def entry(path: Path) -> RawFile:
+    """What one entry of a manifest says. Raises RawError for one that is torn."""
     try:
         content = json.loads(path.read_bytes())
         content["path"] = path.parent.parent / content["path"]
         content["received_at"] = datetime.fromisoformat(content["received_at"])
         return RawFile(**content)
     except (ValueError, KeyError, TypeError):
-        raise RawError(f"The manifest {path} cannot be understood", "Restore it from a backup; nothing else writes it.") from None
+        raise RawError(f"The manifest {path} cannot be understood", "`lakehouse doctor` says what can be done.") from None
 
 
 def _newest(entries: Iterable[RawFile]) -> dict[str, RawFile]:
@@ -240,9 +260,9 @@ def _folder(root: Path, table: TableName, partition: str | None) -> Path:
 
 def _partitions_there(root: Path, table: TableName, wanted: Iterable[str] | None) -> list[str | None]:
     folder = root / FOLDER / table.name
-    if (folder / _MANIFEST).is_dir():
+    if (folder / MANIFEST).is_dir():
         return [None]
-    there = sorted(path.parent.name for path in folder.glob(f"*/{_MANIFEST}"))
+    there = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
     chosen = there if wanted is None else sorted(set(there) & {str(key) for key in wanted})
     return list(chosen)
 
@@ -273,7 +293,7 @@ def _aside(root: Path, delivery: Delivery) -> Iterator[tuple[Path, str]]:
                 out.write(delivery.content)
             _sync(out)
         path.chmod(0o444)
-        yield path, _sha256(path)
+        yield path, sha256(path)
     finally:
         path.unlink(missing_ok=True)
 
@@ -312,6 +332,6 @@ def _sync(target: BinaryIO | Path) -> None:
         os.close(descriptor)
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

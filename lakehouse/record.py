@@ -85,7 +85,7 @@ class RunRecord(Result):
 
     @staticmethod
     def read(folder: Path) -> RunRecord:
-        """The record in a run's folder. Raises FileNotFoundError where the run has none (yet)."""
+        """The record in a run's folder. Raises FileNotFoundError where the run has none (yet), ValueError for a torn one."""
         return RunRecord.model_validate_json((folder / RECORD).read_text())
 
 
@@ -118,18 +118,19 @@ def save(path: Path, model: BaseModel) -> None:
 
 
 def read_result(where: Path) -> Result | None:
+    """What the kernel left in a run's folder; None where that is nothing, or torn (`lakehouse doctor` tells of it)."""
     try:
         return Result.model_validate_json((where / RESULT).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
 
 
 def newest_first(root: Path, asset: TableName) -> Iterator[RunRecord]:
-    """Every finished run of `asset`, the newest first."""
+    """Every finished run of `asset`, the newest first. A torn record stops nothing: `lakehouse doctor` tells of it."""
     for run in reversed(_runs(root, asset)):
         try:
             yield RunRecord.read(run)
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             continue
 
 

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from lakehouse.project import Project
 from lakehouse.record import CheckRecord, Result, RunRecord
 from lakehouse.settings import Settings
 
+# How Spark and Delta speak of files that are gone, cut off or changed.
+_DAMAGED = ("FAILED_READ_FILE", "ChecksumException", "Checksum error", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -40,6 +43,7 @@ class _Run:
     folder: Path
     origin: str
     labels: dict[str, str]
+    waited: float = 0.0
     began: float = field(default_factory=time.monotonic)
     wall: float = field(default_factory=time.time)
     oom_kills: int = field(default_factory=lambda: _oom_kills())
@@ -52,8 +56,11 @@ def run(
     *,
     origin: str = "lakehouse notebook run",
     labels: Mapping[str, str] | None = None,
+    waited: float = 0.0,
 ) -> RunRecord:
     """Runs the notebook of `asset` with these parameter values and returns what it left behind.
+
+    `waited` is for how many seconds it could have run already, and waited for its turn: kept with the other timings.
 
     Raises ParameterError, PartitionError or UnknownName before any kernel starts; afterwards CellFailed, KernelDied,
     CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
@@ -62,7 +69,7 @@ def run(
     spec = project.notebook(asset)
     parameters = project.bind(asset, values)
     run_id = record.new_run_id()
-    run = _Run(asset, spec, parameters, run_id, record.folder(settings.root, asset, run_id), origin, dict(labels or {}))
+    run = _Run(asset, spec, parameters, run_id, record.folder(settings.root, asset, run_id), origin, dict(labels or {}), waited)
     record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
     try:
         _make_folder(run.folder)
@@ -188,6 +195,8 @@ def _cell_error(error: Any, run: _Run) -> LakehouseError:
             f"{run.asset.slashed}, cell {cell}: out of memory",
             "Read fewer partitions at a time, aggregate in Spark before toPandas(), or raise kernel_memory.",
         )
+    if any(words in (error.evalue or "") for words in _DAMAGED):
+        rest = f"{rest}\n`lakehouse doctor` looks at the lake's files and says what can be done.".strip()
     line = next((text.strip() for text in (error.source or "").splitlines() if text.strip()), "")
     return CellFailed(f"{run.asset.slashed}, cell {cell} ({line[:80]}): {error.ename}: {first}", rest)
 
@@ -230,7 +239,7 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
     result = result or record.read_result(run.folder) or Result(run_id=run.run_id, asset=run.asset.dotted)
     notebook, started = _keep_notebook(run, failure)
     seconds = time.monotonic() - run.began
-    timings = {**result.timings, "starting": started}
+    timings = {**result.timings, "waiting": run.waited, "starting": started}
     busy = sum(timings.get(part, 0.0) for part in ("starting", "spark", "auditing", "publishing"))
     timings["python"] = max(0.0, seconds - busy)
     status = "succeeded" if failure is None else "cancelled" if isinstance(failure, Cancelled) else "failed"
@@ -240,6 +249,7 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
         origin=run.origin,
         labels=run.labels,
         cause=str(failure or ""),
+        started=datetime.fromtimestamp(run.wall, UTC),
         seconds=seconds,
         notebook=notebook,
     )
@@ -269,8 +279,6 @@ def _keep_notebook(run: _Run, failure: LakehouseError | None) -> tuple[Path | No
 
 
 def _seconds_to_first_cell(notebook: Any, began: float) -> float:
-    from datetime import datetime
-
     for cell in notebook.cells:
         start = cell.metadata.get("papermill", {}).get("start_time") if cell.cell_type == "code" else None
         if start:

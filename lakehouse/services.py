@@ -198,14 +198,15 @@ def refuse_taken_port(name: str, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            holder = _holder(port)
+            known = holder(port)
             raise PortTaken(
-                f"Port {port}, which {name} should use, cannot be had: {holder or error.strerror}",
+                f"Port {port}, which {name} should use, cannot be had: {known or error.strerror}",
                 "End that process, or choose another port (`lakehouse settings` lists the ports' settings).",
             ) from None
 
 
-def _holder(port: int) -> str | None:
+def holder(port: int) -> str | None:
+    """Which process listens at `port`, in words; None where that cannot be seen."""
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

@@ -18,7 +18,7 @@ from lakehouse.errors import LakeError, UnknownName
 from lakehouse.names import TableName, did_you_mean
 
 FORMAT = 1
-_STAMP = "lake.json"
+STAMP = "lake.json"
 
 
 def open_root(root: Path) -> Path:
@@ -26,13 +26,13 @@ def open_root(root: Path) -> Path:
 
     Raises LakeError for a lake of a newer format, a folder that is something else, or one that cannot be written.
     """
-    stamp = root / _STAMP
+    stamp = root / STAMP
     try:
         if not stamp.exists():
-            if root.is_dir() and any(entry.name not in _OWN_FOLDERS and not entry.name.startswith(".") for entry in root.iterdir()):
+            if root.is_dir() and any(entry.name not in OWN_FOLDERS and not entry.name.startswith(".") for entry in root.iterdir()):
                 raise LakeError(f"{root} holds other files and is not a lake", "Set LAKEHOUSE_ROOT to an empty or new folder.")
             root.mkdir(parents=True, exist_ok=True)
-            beside = root / f".{_STAMP}.{os.getpid()}"
+            beside = root / f".{STAMP}.{os.getpid()}"
             beside.write_text(json.dumps({"format": FORMAT}) + "\n")
             os.replace(beside, stamp)
         found = int(json.loads(stamp.read_text())["format"])
@@ -42,7 +42,8 @@ def open_root(root: Path) -> Path:
             "Check the folder's permissions, or set LAKEHOUSE_ROOT to another folder.",
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise LakeError(f"{stamp} is not a lake's stamp", f'It should hold {{"format": {FORMAT}}}.') from None
+        hint = f'It should hold {{"format": {FORMAT}}}: `lakehouse doctor` can write it.'
+        raise LakeError(f"{stamp} is not a lake's stamp", hint) from None
     if found > FORMAT:
         raise LakeError(
             f"The lake at {root} has format {found}; this version reads up to {FORMAT}",
@@ -51,7 +52,7 @@ def open_root(root: Path) -> Path:
     return root
 
 
-_OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
+OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
 
 
 def current_user() -> str:

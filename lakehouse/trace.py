@@ -78,7 +78,7 @@ def forward(
     """
     lineage = Lineage(project, settings.root, every_model=every_model)
     folder = settings.root / raw.FOLDER / table.name
-    there = raw.deliveries(settings.root, table)
+    there = raw.received(settings.root, table)
     files = [file for file in there if name is None or name in (file.filename, file.path.name) or _is_at(file, folder, name)]
     if not files:
         near = did_you_mean(name, {file.filename for file in there})

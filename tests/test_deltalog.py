@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lakehouse import deltalog
+from lakehouse.errors import LakeError
 
 
 class Table:
@@ -137,3 +138,35 @@ def test_a_table_without_partitions_has_one_identity(spark: Any, tmp_path: Path)
     spark.sql(f"delete from delta.`{path}` where id > 3").collect()
     assert deltalog.identity(path, None) == {"*": 1}
     assert deltalog.current_rows(path) == {"*": 4}
+
+
+def _log(folder: Path, *commits: str | None) -> Path:
+    """A table whose commits hold these texts; None stands for one that is missing."""
+    (folder / "_delta_log").mkdir(parents=True)
+    for version, text in enumerate(commits):
+        if text is not None:
+            deltalog.commit_path(folder, version).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\0\0\0\0", '{"add": {"path": "a', '{"add": 3}', "[1]", '{"add": {}}', '{"add": {"path": "a", "stats": "{"}}']
+)
+def test_a_torn_commit_is_an_error_that_names_the_file_and_the_doctor(tmp_path: Path, text: str) -> None:
+    table = _log(tmp_path / "t", '{"commitInfo": {}}', text)
+    for read in (deltalog.commits, deltalog.current_rows, lambda path: deltalog.identity(path, None)):
+        with pytest.raises(LakeError, match="is damaged") as caught:
+            read(table)
+        assert str(deltalog.commit_path(table, 1)) in caught.value.what
+        assert "`lakehouse doctor`" in caught.value.hint
+    assert deltalog.latest(table) == 1
+
+
+def test_a_missing_commit_is_an_error_before_anything_is_decided_without_it(tmp_path: Path) -> None:
+    table = _log(tmp_path / "t", '{"commitInfo": {}}', None, '{"commitInfo": {}}')
+    for read in (deltalog.commits, deltalog.current_rows, lambda path: deltalog.written_by(path, "2013-01")):
+        with pytest.raises(LakeError, match="is missing") as caught:
+            read(table)
+        assert str(deltalog.commit_path(table, 1)) in caught.value.what
+    with pytest.raises(LakeError, match="is missing"):
+        deltalog.commit(table, 7)

@@ -110,3 +110,14 @@ def test_a_runs_name_tells_when_it_began() -> None:
     assert record.started("20130102T030405678-ab12") == datetime(2013, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
     with pytest.raises(ValueError, match="does not match"):
         record.started("by-hand")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 50, b'{"run_id": "r"', b"[]", b"\xff\xfe"])
+def test_a_torn_record_stops_nothing(tmp_path: Path, content: bytes) -> None:
+    good = keep(tmp_path, "20130101T000000")
+    torn = record.folder(tmp_path, ASSET, keep(tmp_path, "20130102T000000").run_id)
+    for name in (record.RECORD, record.RESULT):
+        (torn / name).write_bytes(content)
+    assert list(record.newest_first(tmp_path, ASSET)) == [good]
+    assert list(record.results_newest_first(tmp_path, ASSET)) == []
+    assert record.read_result(torn) is None

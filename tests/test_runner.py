@@ -341,3 +341,15 @@ def test_a_secret_appears_nowhere_in_what_is_kept(place: Workspace, monkeypatch:
     assert len(kept) > 3
     assert [path for path in kept if b"s3cr3t" in path.read_bytes()] == []
     assert "s3cr3t" not in said
+
+
+@pytest.mark.parametrize("words", ["[FAILED_READ_FILE.FILE_NOT_EXIST] a.parquet", "ChecksumException: Checksum error: a.parquet"])
+def test_a_file_that_spark_cannot_read_is_a_case_for_the_doctor(words: str) -> None:
+    from types import SimpleNamespace
+
+    run = SimpleNamespace(asset=TableName("silver", "things"), spec=SimpleNamespace(path=Path("things.ipynb"), parameters=()))
+    failed = SimpleNamespace(cell_index=4, evalue=words, ename="SparkException", source="df.count()")
+    found = runner._cell_error(failed, run)  # type: ignore[arg-type]
+    assert words in found.what and "`lakehouse doctor`" in found.hint
+    failed.evalue = "[DIVIDE_BY_ZERO] Division by zero."
+    assert "doctor" not in runner._cell_error(failed, run).hint  # type: ignore[arg-type]

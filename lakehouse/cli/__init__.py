@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import data, develop, history, run, serving, trace, versions
+from lakehouse.cli import care, data, develop, history, run, serving, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ history.register(app)
 trace.register(app)
 versions.register(app)
 serving.register(app)
+care.register(app)
 
 OK, FAILED, WRONG_INPUT, CANCELLED = 0, 1, 2, 130
 

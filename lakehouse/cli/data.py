@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,15 +38,17 @@ def sql(
 
     now = settings.load()
     resolver = tables.Resolver(tables.open_root(now.root))
+    asked: list[Path] = []
 
     def relation(name: Any, versioned: bool) -> str:
+        asked.append(resolver.path(name))
         return resolver.plain(name) if versioned else resolver.relation(name, resolver.pin(name))
 
     text = tables.rewrite(query, relation)
     spark = connect(now)
     try:
         count = limit if limit or as_json or as_csv else _SHOWN + 1
-        rows = _ask(spark, text, count)
+        rows = _ask(spark, text, count, asked)
     finally:
         spark.stop()
     if as_json:
@@ -58,12 +61,23 @@ def sql(
     return 0
 
 
-def _ask(spark: Any, text: str, count: int | None) -> pd.DataFrame:
+def _ask(spark: Any, text: str, count: int | None, asked: list[Path]) -> pd.DataFrame:
+    """The rows. A query that fails on a damaged table (`asked`: their folders) is told by the file."""
+    from pyspark.errors import PySparkException
+
+    from lakehouse import deltafiles
     from lakehouse.spark.ask import in_words
 
     with in_words("The query", "Correct the query; it is read as Spark SQL."):
-        frame = spark.sql(text)
-        return (frame.limit(count) if count else frame).toPandas()
+        try:
+            frame = spark.sql(text)
+            return (frame.limit(count) if count else frame).toPandas()
+        except PySparkException as error:
+            checksum = "Checksum" in str(error) or "FAILED_READ_FILE" in str(error)
+            for table in asked:
+                if flaw := deltafiles.first_flaw(table, deep=checksum):
+                    raise flaw from None
+            raise
 
 
 def _print(rows: pd.DataFrame, limit: int) -> None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from lakehouse.settings import Settings
 
 
+# What a run's record calls its seconds, and how the table does, which has to leave room for the asset's name.
+PHASES = {
+    "waiting": "wait", "starting": "start", "spark": "Spark", "python": "Python", "auditing": "audit", "publishing": "publish",
+}  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
@@ -29,6 +35,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="run even what is up to date")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would run, and why")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="with --dry-run: for machines")] = False,
+    timings: Annotated[bool, typer.Option("--timings", help="also show where each asset's seconds went")] = False,
 ) -> int:
     """Bring assets up to date: land raw files, run notebooks, check, publish. All of them by default."""
     from rich.console import Console
@@ -53,7 +60,7 @@ def run(
         else:
             _print_plan(console, steps, len(chosen))
         return 0
-    return _execute(console, project, now, steps)
+    return _execute(console, project, now, steps, timings)
 
 
 def _refuse_broken(project: Project) -> None:
@@ -98,7 +105,7 @@ def span(partitions: tuple[str, ...] | list[str]) -> str:
     return f"{partitions[0]} … {partitions[-1]} ({len(partitions)})"
 
 
-def _execute(console: Console, project: Project, now: Settings, steps: list[Step]) -> int:
+def _execute(console: Console, project: Project, now: Settings, steps: list[Step], timings: bool) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     began = time.monotonic()
@@ -121,6 +128,8 @@ def _execute(console: Console, project: Project, now: Settings, steps: list[Step
         from lakehouse.orchestration import launch
 
         outcomes = launch.execute(project, now, steps, show)
+    if timings:
+        _print_timings(console, outcomes)
     _print_outcomes(console, now, outcomes, time.monotonic() - began)
     if any(outcome.status == "cancelled" for outcome in outcomes):
         raise KeyboardInterrupt
@@ -169,6 +178,23 @@ def _print_outcomes(console: Console, now: Settings, outcomes: list[Any], second
     done = sum(outcome.status == "succeeded" for outcome in outcomes)
     console.print(f"\n{done} of {len(outcomes)} assets brought up to date in {seconds:.0f} s.")
     _print_next(console, now, [outcome for outcome in outcomes if outcome.rows])
+
+
+def _print_timings(console: Console, outcomes: list[Any]) -> None:
+    """Where each notebook's seconds went; `waiting` came before them, for other steps to leave room."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table("seconds", *PHASES.values(), "in all", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for outcome in outcomes:
+        if outcome.record:
+            spent = outcome.record.timings
+            numbers = [f"{spent.get(phase, 0.0):.1f}" for phase in PHASES]
+            table.add_row(outcome.asset.slashed, *numbers, f"{outcome.record.seconds:.1f}")
+    console.print(table)
 
 
 def _checks(outcome: Any) -> str:

@@ -56,7 +56,7 @@ def ensure(settings: Settings, tell: Callable[[str], None] = lambda words: None)
         found = _look(path)
         if found and found.fingerprint == mark:
             return found
-        _refuse_known_failure(path, mark)
+        _refuse_knownfailure_note(path, mark)
         tell("lakehouse: importing the libraries for warm kernels, once (10 to 30 s) ...")
         log = _log(settings)
         _start(settings.root, path, mark, log)
@@ -101,7 +101,7 @@ def stop(settings: Settings) -> bool:
                 process.kill()  # Linux then kills its kernels
     with contextlib.suppress(ServiceError):
         path = rendezvous.address(settings.root)
-        for file in (path, _failure(path)):
+        for file in (path, failure_note(path)):
             file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         services.stop(settings, NAME)
@@ -162,9 +162,9 @@ def _start(root: Path, path: Path, mark: str, log: Path) -> None:
         os.close(heard)
     if words != "ready":
         words = words or "it ended while importing"
-        _failure(path).write_text(f"{mark}\n{words}")
+        failure_note(path).write_text(f"{mark}\n{words}")
         raise ServiceError(f"Warm kernels cannot be had: {words}", f"See {log}; `lakehouse down` makes it be tried again.")
-    _failure(path).unlink(missing_ok=True)
+    failure_note(path).unlink(missing_ok=True)
 
 
 def _log(settings: Settings) -> Path:
@@ -177,13 +177,14 @@ def _log(settings: Settings) -> Path:
     return log
 
 
-def _failure(path: Path) -> Path:
+def failure_note(path: Path) -> Path:
+    """Where it is noted why no fork process could be had for this socket."""
     return path.with_suffix(".failed")
 
 
-def _refuse_known_failure(path: Path, mark: str) -> None:
+def _refuse_knownfailure_note(path: Path, mark: str) -> None:
     """What has failed once would fail again, after the same long wait."""
     with contextlib.suppress(FileNotFoundError):
-        known, _, words = _failure(path).read_text().partition("\n")
+        known, _, words = failure_note(path).read_text().partition("\n")
         if known == mark:
             raise ServiceError(f"Warm kernels cannot be had: {words}", "`lakehouse down` makes it be tried again.")

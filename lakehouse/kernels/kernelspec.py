@@ -11,6 +11,15 @@ KERNELSPEC = "lakehouse"
 PROVISIONER = "lakehouse-warm"
 
 
+def command_of(folder: Path) -> list[str] | None:
+    """The command line that the kernelspec in `folder` starts; None where there is none that can be read."""
+    try:
+        argv = json.loads((folder / "kernel.json").read_text())["argv"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return [str(word) for word in argv] if isinstance(argv, list) and argv else None
+
+
 def install_kernelspec(prefix: Path, python: Path | None = None) -> Path:
     """Writes the kernelspec below the environment `prefix` and returns its folder. Writing it again changes nothing."""
     python = python or prefix / "bin" / Path(sys.executable).name

@@ -24,7 +24,7 @@ from lakehouse.orchestration import abandoned, describe
 from lakehouse.orchestration.definitions import LOCATION, build_definitions
 from lakehouse.orchestration.events import quick_events
 from lakehouse.orchestration.grouping import Group, Piece, groups
-from lakehouse.orchestration.instance import instance
+from lakehouse.orchestration.instance import instance, told_of_damage
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.orchestration.step import RUN_LABEL
 from lakehouse.plan import Step
@@ -65,7 +65,7 @@ def execute(project: Project, settings: Settings, steps: Sequence[Step], on_even
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with instance(settings) as store:
+        with told_of_damage(settings), instance(settings) as store:
             abandoned.settle(store)
             execution = _Execution(project, settings, store, steps, on_event)
             for group in groups(project, steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,14 @@ class Steps:
         try:
             with one_interrupt():
                 end_with_run()
-                done = runner.run(spec.name, values, self.settings, origin="dagster", labels={RUN_LABEL: context.run_id})
+                done = runner.run(
+                    spec.name,
+                    values,
+                    self.settings,
+                    origin="dagster",
+                    labels={RUN_LABEL: context.run_id},
+                    waited=self._waited(context, spec.name),
+                )
         except LakehouseError as error:
             ended = self._record_of(context.run_id, spec.name)
             yield from self._checks(spec, ended, complete=False)
@@ -127,8 +135,16 @@ class Steps:
             if contract is not None:
                 yield from checks.results(output, contract, done.checks if done else [], complete=complete)
 
+    def _waited(self, context: dg.AssetExecutionContext, asset: TableName) -> float:
+        """Seconds since all that it reads from was there: since the last of its parents in this run, or the run's start."""
+        run = context.instance.get_run_record_by_id(context.run_id)
+        parents = [self._record_of(context.run_id, parent) for parent in self.project.parents(asset)]
+        ended = [parent.started.timestamp() + parent.seconds for parent in parents if parent]
+        started = run.start_time if run and run.start_time else time.time()
+        return max(0.0, time.time() - max([started, *ended]))
+
     def _record_of(self, dagster_run: str, asset: TableName) -> RunRecord | None:
-        """What the attempt that just failed left: the newest record of this very Dagster run."""
+        """The newest record of this very Dagster run, such as what the attempt that just failed left."""
         found = record.newest_first(self.settings.root, asset)
         return next((one for one in found if one.labels.get(RUN_LABEL) == dagster_run), None)
 

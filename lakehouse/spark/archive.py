@@ -32,6 +32,14 @@ def options(archive: Path, work: Path) -> list[str]:
     return [f"-XX:DumpLoadedClassList={work / CLASSES}"]
 
 
+def usable(archive: Path, runtime: Java, class_path: str) -> bool:
+    """Whether this Java takes the archive, all of it read; a server would silently go without one that it does not."""
+    command = [str(runtime.binary), "-Xshare:on", f"-XX:SharedArchiveFile={archive}", "-XX:+VerifySharedSpaces"]
+    command += ["-XX:+UseParallelGC", "-Xlog:disable", "-cp", class_path, "-version"]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=BUILD_SECONDS, check=False)
+    return done.returncode == 0
+
+
 def build(archive: Path, runtime: Java, class_path: str, work: Path) -> bool:
     """Makes the archive from the classes in `work` (20 s of one core). False when somebody else does, or Java cannot."""
     archive.parent.mkdir(parents=True, exist_ok=True)

@@ -68,6 +68,20 @@ def ensure(settings: Settings) -> list[Path]:
     return [folder / jar.name for jar in JARS]
 
 
+def damaged(settings: Settings) -> list[Path]:
+    """The cached jars that are gone or not the pinned files, byte for byte; none before they were first fetched."""
+    paths = {settings.cache / "jars" / jar.name: jar.sha256 for jar in JARS}
+    if not any(path.exists() for path in paths):
+        return []
+    return [path for path, sha256 in paths.items() if not path.exists() or _sha256(path) != sha256]
+
+
+def refetch(settings: Settings) -> list[Path]:
+    """`ensure`, with every jar's hash computed again whatever was noted of it."""
+    (settings.cache / "jars" / RECORD).unlink(missing_ok=True)
+    return ensure(settings)
+
+
 def pyspark_jars() -> Path:
     """The folder of the jars that pyspark brings (found without importing it, which takes a second)."""
     spec = find_spec("pyspark")
@@ -101,7 +115,6 @@ def _verified(path: Path, jar: Jar) -> bool:
     if _sha256(path) == jar.sha256:
         return True
     log.warning("%s is damaged (its SHA-256 is not the pinned one): fetching it again", path)
-    path.unlink()
     return False
 
 

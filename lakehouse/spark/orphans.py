@@ -26,12 +26,29 @@ COMPILE_SECONDS = 120
 
 def jar(settings: Settings, runtime: Java) -> Path:
     """The listener's jar, compiled (5 s) for exactly this source and Spark if missing or damaged. Raises SetupError."""
-    spark = next(pyspark_jars().glob("spark-connect_*.jar")).name
-    key = hashlib.sha256(f"{spark} {SOURCE.read_text()}".encode()).hexdigest()[:16]
-    made = settings.cache / "jars" / f"lakehouse-orphans-{key}.jar"
+    made = path(settings)
     if not zipfile.is_zipfile(made):  # missing, or cut short by a full disk
         _compile(made, runtime)
     return made
+
+
+def path(settings: Settings) -> Path:
+    """Where the jar for exactly this source and Spark is, or will be."""
+    spark = next(pyspark_jars().glob("spark-connect_*.jar")).name
+    key = hashlib.sha256(f"{spark} {SOURCE.read_text()}".encode()).hexdigest()[:16]
+    return settings.cache / "jars" / f"lakehouse-orphans-{key}.jar"
+
+
+def damaged(settings: Settings) -> bool:
+    """Whether the jar is there and cannot be read, each part by its checksum."""
+    made = path(settings)
+    try:
+        with zipfile.ZipFile(made) as content:
+            return content.testzip() is not None
+    except FileNotFoundError:
+        return False
+    except zipfile.BadZipFile:
+        return True
 
 
 def _compile(made: Path, runtime: Java) -> None:

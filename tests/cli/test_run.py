@@ -69,6 +69,22 @@ def test_the_next_run_does_what_is_left(place: Workspace) -> None:
     assert "Still running" in done.stdout and "kernels (process" in done.stdout
 
 
+def test_where_the_seconds_went_is_told_and_recorded(place: Workspace) -> None:
+    done = place.command("run", "--force", "--timings")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["wait", "start", "Spark", "Python", "audit", "publish"] in [line[1:7] for line in lines]
+    spent = {line[0]: [float(number) for number in line[1:]] for line in lines if len(line) == 8 and line[-1][0].isdigit()}
+    assert set(spent) == {"bronze/letters", "silver/good", "silver/bad", "gold/below"}
+    for _waiting, *phases, in_all in spent.values():
+        assert 0 < sum(phases) <= in_all * 1.05 + 0.3
+    kept = record.latest(place.root, TableName("silver", "good"))
+    above = record.latest(place.root, TableName("bronze", "letters"))
+    assert kept is not None and above is not None
+    gap = (kept.started - above.started).total_seconds() - above.seconds
+    assert 0 < kept.timings["waiting"] <= gap + 0.1
+
+
 def test_then_there_is_nothing_to_do(place: Workspace) -> None:
     done = place.command("run")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing to do: 5 assets up to date.\n", "")
