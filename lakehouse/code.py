@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +28,12 @@ _LIBRARY = "lakehouse"
 
 def code_identity(project: Project, spec: NotebookSpec) -> str:
     """The SHA-256 (hex) of everything that `explain` lists."""
-    return _hash(explain(project, spec))
+    return identity_of(explain(project, spec))
+
+
+def identity_of(parts: Mapping[str, str]) -> str:
+    """The SHA-256 (hex) of parts as `explain` lists them and runs record them."""
+    return _hash(dict(parts))
 
 
 def explain(project: Project, spec: NotebookSpec) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -114,6 +114,16 @@ class Contract(Strict):
     """Columns whose values stand in other tables."""
     expectations: tuple[Expectation, ...] = Field(default=(), strict=False)
     """What else must hold for its rows."""
+
+    def mismatches(self, columns: Mapping[str, str]) -> list[str]:
+        """How `columns` (types by name) differ from the contract's, a phrase each; their order does not count."""
+        wrong = [f"{name} is missing" for name in self.columns if name not in columns]
+        wrong += [f"{name} is not in the contract" for name in columns if name not in self.columns]
+        return wrong + [
+            f"{name} is {columns[name]}, the contract says {column.type}"
+            for name, column in self.columns.items()
+            if name in columns and columns[name] != column.type
+        ]
 
 
 def load(path: Path) -> Contract:

@@ -35,6 +35,15 @@ class Commit:
     partition_rows: dict[str, int] = field(hash=False)
     ours: dict[str, Any] | None = field(hash=False)
 
+    @property
+    def made(self) -> dict[str, Any] | None:
+        """What the run that wrote it knew; None where no notebook wrote it, as by a restore."""
+        return None if self.ours is None or self.operation == _RESTORE else self.ours
+
+    def changed(self, partition: str | None) -> bool:
+        """Whether it changed rows of `partition` (None: any rows)."""
+        return self.data and (partition is None or self.touched is None or partition in self.touched)
+
 
 def versions(table: Path) -> list[int]:
     """The versions that the log of `table` holds, ascending; empty where there is no table."""
@@ -187,10 +196,7 @@ def identity(table: Path, partitions: Iterable[str] | None) -> dict[str, int]:
 
 def written_by(table: Path, partition: str | None) -> Commit | None:
     """The commit that left what now stands in `partition` (None: in the whole table), None where nothing does."""
-    for entry in reversed(commits(table)):
-        if entry.data and (partition is None or entry.touched is None or partition in entry.touched):
-            return entry
-    return None
+    return next((entry for entry in reversed(commits(table)) if entry.changed(partition)), None)
 
 
 def current_rows(table: Path) -> dict[str, int]:

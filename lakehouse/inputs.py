@@ -30,6 +30,18 @@ def covered(project: Project, table: TableName, coverage: Coverage, own: Iterabl
     return space.cover(coverage, own)
 
 
+def parts_read(project: Project, spec: NotebookSpec, table: TableName, own: str | None) -> set[str] | None:
+    """The partitions of `table` that a notebook's run for `own` reads by today's text; None: all of it, or unknown."""
+    parts: set[str] = set()
+    coverages = [read.coverage for read in spec.reads if read.table == table]
+    for coverage in coverages:
+        keys = covered(project, table, coverage, [] if own is None else [own])
+        if keys is None:
+            return None
+        parts.update(keys)
+    return parts if coverages else None
+
+
 def identity(project: Project, root: Path, table: TableName, coverage: Coverage, own: Iterable[str]) -> Identity:
     """What stands now in the part of `table` that such a run reads, by partition ("*" for the whole)."""
     if table.layer == "models":

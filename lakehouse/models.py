@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import json
 import logging
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -78,6 +79,16 @@ class LoadedModel:
         return self.estimator.predict(features)
 
 
+@dataclass(frozen=True)
+class Registered:
+    """One registered version: the aliases it has now, and the version of each table it was trained on."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    inputs: Mapping[str, int]
+
+
 def tracking_uri(settings: Settings) -> str:
     """Where MLflow keeps its records: a SQLite file in the lake."""
     return f"sqlite:///{settings.root / 'mlflow' / 'mlflow.db'}"
@@ -143,6 +154,24 @@ def load(settings: Settings, name: TableName, version: int | None = None) -> Loa
                 "They were altered or damaged; train again, or restore them. Nothing was loaded.",
             )
         return LoadedModel(name.dotted, int(found.version), found.run_id, _restore(files))
+
+
+def registered(settings: Settings) -> list[Registered]:
+    """Every registered version of every model."""
+    found = []
+    with _store(settings):
+        client = mlflow.MlflowClient()
+        for model in client.search_registered_models():
+            for version in client.search_model_versions(f"name = '{model.name}'"):
+                aliases = tuple(sorted(alias for alias, number in model.aliases.items() if str(number) == str(version.version)))
+                found.append(Registered(model.name, int(version.version), aliases, _trained_on(client, version.run_id)))
+    return sorted(found, key=lambda one: (one.name, one.version))
+
+
+def _trained_on(client: mlflow.MlflowClient, run_id: str) -> dict[str, int]:
+    datasets = [entry.dataset for entry in client.get_run(run_id).inputs.dataset_inputs]
+    # MLflow leaves out a version that is 0.
+    return {dataset.name: int(json.loads(dataset.source).get("delta_table_version", 0)) for dataset in datasets}
 
 
 def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:

@@ -6,29 +6,37 @@ in which nothing changed is known to be so within a second.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lakehouse import code, deltalog, inputs, raw, tables
+from lakehouse import code, inputs, making, raw, reasons
 from lakehouse.errors import PartitionError
+from lakehouse.inputs import WHOLE
+from lakehouse.making import Making
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import to_injectable
 from lakehouse.partitions import month, parse_months
 from lakehouse.project import Project
+from lakehouse.reasons import Reason
 from lakehouse.settings import Settings
 
 
 @dataclass(frozen=True)
 class Step:
-    """One asset to run, over these partitions (none where it has none), and why."""
+    """One asset to run, over these partitions (none where it has none); `causes` says why, by partition or "*"."""
 
     asset: TableName
     partitions: tuple[str, ...]
-    reasons: tuple[str, ...]
+    causes: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, in words, each reason once."""
+        return tuple(dict.fromkeys(str(reason) for why in self.causes.values() for reason in why))
 
 
 @dataclass
@@ -37,6 +45,7 @@ class _Planner:
     root: Path
     force: bool
     wanted: Collection[str] | None
+    following: Collection[TableName]
     today: date | None
     # What earlier steps of this plan will write: by table, the partitions, or None for all of it.
     moving: dict[TableName, set[str] | None] = field(default_factory=dict)
@@ -46,82 +55,80 @@ class _Planner:
         space = self.project.partitions_of(asset)
         if space is None:
             found = self._reasons(asset, None)
-            return self._note(asset, None, found)
-        keys = [key for key in space.keys(self.today) if self.wanted is None or key in self.wanted]
-        stale = {key: why for key in keys if (why := self._reasons(asset, key))}
-        reasons = tuple(dict.fromkeys(reason for why in stale.values() for reason in why))
-        return self._note(asset, tuple(stale), reasons)
+            return self._note(asset, None, {WHOLE: found} if found else {})
+        stale = {key: why for key in space.keys(self.today) if (why := self._asked(asset, key))}
+        return self._note(asset, tuple(stale), stale)
 
-    def _note(self, asset: TableName, partitions: tuple[str, ...] | None, reasons: tuple[str, ...]) -> Step | None:
-        if not reasons:
+    def _asked(self, asset: TableName, key: month) -> tuple[Reason, ...]:
+        """The reasons for a partition that is wanted; one that is not may still follow what this plan rebuilds."""
+        if self.wanted is None or key in self.wanted:
+            return self._reasons(asset, key)
+        return self._upstream(self.project.notebooks[asset], key) if asset in self.following else ()
+
+    def _upstream(self, spec: NotebookSpec, key: month) -> tuple[Reason, ...]:
+        reads = (*spec.reads, *spec.models_read)
+        covered = {read: inputs.covered(self.project, read.table, read.coverage, [key]) for read in reads}
+        return tuple(dict.fromkeys(Reason("upstream", read.table) for read in reads if self._moves(read.table, covered[read])))
+
+    def _note(self, asset: TableName, partitions: tuple[str, ...] | None, causes: dict[str, tuple[Reason, ...]]) -> Step | None:
+        if not causes:
             return None
         spec = self.project.notebooks.get(asset)
         for output in spec.outputs if spec else (asset,):
             self.moving[output] = None if partitions is None else set(partitions)
-        return Step(asset, partitions or (), reasons)
+        return Step(asset, partitions or (), causes)
 
-    def _reasons(self, asset: TableName, key: month | None) -> tuple[str, ...]:
+    def _reasons(self, asset: TableName, key: month | None) -> tuple[Reason, ...]:
         if self.force:
-            return ("forced",)
+            return (Reason("forced"),)
         if asset.layer == "raw":
             landed = raw.files(self.root, asset, None if key is None else [key])
-            return () if landed else ("not landed yet",)
+            return () if landed else (Reason("not landed"),)
         spec = self.project.notebooks[asset]
         made = self._made(spec, key)
         if made is None:
-            return ("never built",)
-        if not made:
-            return ("changed by something other than its notebook",)
-        return (*self._code(spec, made), *self._parameters(spec, made), *self._inputs(spec, key, made))
-
-    def _made(self, spec: NotebookSpec, key: month | None) -> dict[str, Any] | None:
-        """What is known of the run that made what now stands: None for nothing stands, empty for not ours."""
-        for output in spec.outputs:
-            if output.layer == "models":
-                result = inputs.newest_result(self.project, self.root, output)
-                made = result.model_dump() if result else None
-            else:
-                commit = deltalog.written_by(tables.lake_path(self.root, output), key)
-                made = None if commit is None else (commit.ours or {})
-            if not made or output == spec.name or output == spec.outputs[-1]:
-                return made
-        return {}
-
-    def _code(self, spec: NotebookSpec, made: dict[str, Any]) -> tuple[str, ...]:
-        now, then = self.codes.get(spec.name) or code.explain(self.project, spec), made.get("code", {})
+            return (Reason("never built"),)
+        if made.facts is None:
+            return (made.intrusion,)
+        now = self.codes.get(spec.name) or code.explain(self.project, spec)
         self.codes[spec.name] = now
-        moved = sorted(part for part in {*now, *then} if now.get(part) != then.get(part))
-        return (f"code changed: {', '.join(moved)}",) if moved else ()
+        return (
+            *reasons.code(made.facts.get("code", {}), now),
+            *reasons.parameters(made.facts.get("parameters", {}), _samples(spec)),
+            *self._inputs(spec, key, made.facts.get("inputs", {})),
+        )
 
-    def _parameters(self, spec: NotebookSpec, made: dict[str, Any]) -> tuple[str, ...]:
-        own = spec.partition_parameter
-        samples = {p.name: to_injectable(p.default) for p in spec.parameters if own is None or p.name != own.name}
-        then = made.get("parameters", {})
-        moved = sorted(name for name in {*samples, *then} if samples.get(name) != then.get(name))
-        return (f"parameters differ: {', '.join(moved)}",) if moved else ()
+    def _made(self, spec: NotebookSpec, key: month | None) -> Making | None:
+        """Of the first output that does not stand, or that another changed; else of its own table."""
+        found = None
+        for output in spec.outputs:
+            found = making.newest(self.project, self.root, output, key)
+            if found is None or found.facts is None:
+                return found
+        return found
 
-    def _inputs(self, spec: NotebookSpec, key: month | None, made: dict[str, Any]) -> tuple[str, ...]:
-        reasons = []
+    def _inputs(self, spec: NotebookSpec, key: month | None, known: Mapping[str, Any]) -> tuple[Reason, ...]:
+        found: list[Reason] = []
         own = [] if key is None else [key]
         for read in (*spec.reads, *spec.models_read):
             covered = inputs.covered(self.project, read.table, read.coverage, own)
             if self._moves(read.table, covered):
-                reasons.append(f"{read.table} is being rebuilt")
+                found.append(Reason("upstream", read.table))
                 continue
             now = inputs.identity(self.project, self.root, read.table, read.coverage, own)
-            then = made.get("inputs", {}).get(read.table.dotted, {}).get("seen", {})
-            moved = sorted(part for part in now if now[part] != then.get(part))
-            moved += sorted(part for part in (covered or ()) if part in then and part not in now)
-            if moved:
-                where = "" if moved == [inputs.WHOLE] else f" ({', '.join(moved)})"
-                reasons.append(f"{read.table} changed{where}")
-        return tuple(dict.fromkeys(reasons))
+            found += reasons.moved(read.table, known.get(read.table.dotted, {}).get("seen", {}), now, covered)
+        return tuple(dict.fromkeys(found))
 
     def _moves(self, table: TableName, covered: list[str] | None) -> bool:
         if table not in self.moving:
             return False
         moving = self.moving[table]
         return moving is None or covered is None or bool(moving & set(covered))
+
+
+def _samples(spec: NotebookSpec) -> dict[str, Any]:
+    own = spec.partition_parameter
+    return {p.name: to_injectable(p.default) for p in spec.parameters if own is None or p.name != own.name}
 
 
 def plan(
@@ -131,13 +138,17 @@ def plan(
     partitions: Collection[str] | None = None,
     force: bool = False,
     today: date | None = None,
+    moving: Mapping[TableName, set[str] | None] | None = None,
+    following: Collection[TableName] = (),
 ) -> list[Step]:
     """The stale ones among `selection` in the graph's order, each with its stale partitions and the reasons.
 
-    `partitions` narrows partitioned assets to those months; `force` calls everything stale.
+    `partitions` narrows partitioned assets to those months, and those among `following` to them and what this plan
+    rebuilds by them; `force` calls everything stale. `moving` are
+    tables (and which partitions of them, None for all) that are about to change by other means.
     """
     chosen = set(selection)
-    planner = _Planner(project, settings.root, force, partitions, today)
+    planner = _Planner(project, settings.root, force, partitions, following, today, dict(moving or {}))
     steps = (planner.step(asset) for asset in project.order() if asset in chosen)
     return [step for step in steps if step is not None]
 

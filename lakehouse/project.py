@@ -184,6 +184,12 @@ class Project:
                     chosen |= self.descendants(asset)
         return tuple(asset for asset in self.order() if asset in chosen)
 
+    def below(self, selection: Iterable[str]) -> set[TableName]:
+        """Of a selection, the assets that are in it only because they lie below an `x+`."""
+        texts = [wanted.strip() for wanted in selection]
+        named = {asset for text in texts for asset in self.select([text.removesuffix("+")])}
+        return {asset for text in texts if text.endswith("+") for asset in self.select([text])} - named
+
     def _named(self, core: str, wanted: str) -> list[TableName]:
         if core == "*":
             return list(self.assets)

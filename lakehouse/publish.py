@@ -240,13 +240,7 @@ def describe(check: CheckRecord) -> str:
 def _conform(frame: DataFrame, contract: Contract) -> DataFrame:
     """The contract's columns in its order, described. Raises ContractError for a missing, extra or mistyped one."""
     has = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    wrong = [f"{name} is missing" for name in contract.columns if name not in has]
-    wrong += [f"{name} is not in the contract" for name in has if name not in contract.columns]
-    wrong += [
-        f"{name} is {has[name]}, the contract says {column.type}"
-        for name, column in contract.columns.items()
-        if name in has and has[name] != column.type
-    ]
+    wrong = contract.mismatches(has)
     if wrong:
         raise ContractError(
             f"{contract.table}: {'; '.join(wrong[:8])}" + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""),

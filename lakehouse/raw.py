@@ -83,12 +83,27 @@ def files(root: Path, table: TableName, partitions: Iterable[str] | None = None)
     return sorted(found, key=lambda file: (file.partition or "", file.filename))
 
 
+def received(root: Path, table: TableName) -> list[RawFile]:
+    """Every delivery of a raw table, older ones of a file included, by partition in the order they came."""
+    return [file for key in _partitions_there(root, table, None) for file in _entries(_folder(root, table, key))]
+
+
 def identity(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> dict[str, str]:
     """For each partition that has files (or "*") a hash of their names and bytes."""
-    by_partition: dict[str, list[tuple[str, str]]] = {}
+    by_partition: dict[str, list[RawFile]] = {}
     for file in files(root, table, partitions):
-        by_partition.setdefault(file.partition or WHOLE, []).append((file.filename, file.sha256))
-    return {key: hashlib.sha256(json.dumps(sorted(of)).encode()).hexdigest() for key, of in by_partition.items()}
+        by_partition.setdefault(file.partition or WHOLE, []).append(file)
+    return {key: _identity(of) for key, of in by_partition.items()}
+
+
+def seen_as(root: Path, table: TableName, partition: str, identity: str) -> list[RawFile]:
+    """The files of a partition (or "*") as they were when that was their identity; empty where they never were."""
+    entries = _entries(_folder(root, table, None if partition == WHOLE else partition))
+    for end in range(len(entries), 0, -1):
+        there = list(_newest(entries[:end]).values())
+        if _identity(there) == identity:
+            return there
+    return []
 
 
 def verify(root: Path) -> list[str]:
@@ -104,6 +119,11 @@ def verify(root: Path) -> list[str]:
         except RawError as error:
             problems.append(error.what)
     return problems
+
+
+def _identity(of: Iterable[RawFile]) -> str:
+    names = sorted((file.filename, file.sha256) for file in of)
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
 
 def folders(root: Path) -> list[Path]:

@@ -96,6 +96,11 @@ def new_run_id() -> str:
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
 
 
+def started(run_id: str) -> datetime:
+    """When the run of that name began. Raises ValueError for what is not a run's name."""
+    return datetime.strptime(run_id[:18] + "000Z", "%Y%m%dT%H%M%S%f%z")
+
+
 def folder(root: Path, asset: TableName, run_id: str) -> Path:
     """Where a run of `asset` keeps its notebook and records."""
     return runs_of(root, asset) / run_id

@@ -38,6 +38,7 @@ class Settings(BaseModel):
     cell_timeout: int | None = Field(default=None, ge=1, description="seconds one cell may take")
     kernel_memory: str | None = Field(default=None, pattern=r"^\d+[mg]$", description="memory one kernel may take")
     keep_notebooks_days: int = Field(default=90, ge=1, description="days that executed notebooks are kept (records stay)")
+    keep_versions_days: int = Field(default=90, ge=1, description="days that a run's record holds the versions it read and wrote")
     dagster_port: int = Field(default=3000, ge=1, le=65535, description="port of Dagster's page")
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's page")
     lab_port: int = Field(default=8888, ge=1, le=65535, description="port of JupyterLab")

@@ -110,15 +110,16 @@ class Resolver:
 
     def plain(self, table: TableName) -> str:
         """SQL for `table` without a version, for text that names its own."""
-        return f"delta.`{_quoted(self.path(table))}`"
+        return at(self.path(table))
 
     def relation(self, table: TableName, version: int, where: str = "") -> str:
         """SQL that stands for `table` at `version`, restricted by `where`, wherever a table may stand."""
         return f"(select * from {self.plain(table)} version as of {int(version)}{f' where {where}' if where else ''})"
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("`", "``")
+def at(path: Path) -> str:
+    """SQL for the Delta table in the folder `path`."""
+    return "delta.`" + str(path).replace("`", "``") + "`"
 
 
 def partitions_clause(column: str, keys: Iterable[str]) -> str:

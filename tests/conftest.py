@@ -15,7 +15,7 @@ from lakehouse.spark import server, session
 if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
-pytest_plugins = ["tests.workspace", "tests.small_lake"]
+pytest_plugins = ["tests.workspace", "tests.small_lake", "tests.things"]
 
 # The cache may be another one than the user's; nothing else of the user's settings may reach a test.
 CACHE = Path(os.environ.get("LAKEHOUSE_CACHE", "~/.cache/lakehouse")).expanduser().absolute()

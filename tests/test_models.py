@@ -97,6 +97,15 @@ def test_what_a_model_was_made_of_is_kept_with_it(place: Settings, logged: list[
     assert {"curve.png", "lakehouse.json"} <= files
 
 
+def test_every_version_tells_its_aliases_and_training_set(place: Settings, logged: list[ModelVersion], fitted: Any) -> None:
+    first = RESULT.model_copy(update={"inputs": {"gold.features": {"version": 0}, "raw.things": {"version": None}}})
+    models.log(place, fitted, TableName("models", "first"), result=first)
+    found = {(one.name, one.version): one for one in models.registered(place)}
+    assert found[("models.delay", 1)].aliases == () and found[("models.delay", 2)].aliases == ("champion",)
+    assert found[("models.delay", 1)].inputs == {"gold.features": 7}
+    assert found[("models.first", 1)].inputs == {"gold.features": 0}
+
+
 def test_a_models_signature_names_its_columns(place: Settings, logged: list[ModelVersion]) -> None:
     import mlflow
 

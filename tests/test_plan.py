@@ -15,96 +15,9 @@ from lakehouse import record
 from lakehouse.errors import PartitionError, UnknownName
 from lakehouse.names import TableName
 from lakehouse.project import Project
-from tests.notebooks import MONTHS, contract, markdown, notebook
-from tests.workspace import IMPORTS, PARAMETERS, Workspace, monthly
-
-# raw.things → bronze.things → silver.things → features.recent (its month and the one before)
-#                                            → gold.totals (all months)      raw.words → bronze.words
-SOURCES = """
-    from pathlib import Path
-
-    from lakehouse.partitions import PartitionSpace
-    from lakehouse.source import Delivery, Source
-
-    def things_of(partition):
-        yield Delivery("things.csv", f"id,month\\n{partition[-1]},{partition}\\n".encode())
-        for late in sorted(Path(__file__).parent.glob(f"late-{partition}*.csv")):
-            yield Delivery(late.name, late)
-
-    months = PartitionSpace("month", "2013-01", "2013-03")
-    things = Source("raw.things", things_of, partitions=months, options={"header": "true"})
-    words = Source("raw.words", lambda partition: [Delivery("words.csv", b"word\\nplan\\n")], options={"header": "true"})
-"""
-COLUMNS = {"month": {"type": "string", "nullable": False}, "id": {"type": "bigint", "nullable": False}}
-
-
-def silver(*changed: str) -> dict[str, Any]:
-    cells = changed or ('df = double(lake.read("bronze.things"), factor)', 'lake.write(df, "silver.things")')
-    return notebook(
-        "silver/things",
-        *cells,
-        parameters=f"{PARAMETERS}\nfactor: int = 2  # how often",
-        imports=f"{IMPORTS}\nfrom assets.transforms.doubling import double",
-    )
-
-
-NOTEBOOKS = {
-    "bronze/things": monthly(
-        "bronze/things",
-        'df = lake.read("raw.things").selectExpr("month", "cast(id as bigint) id")',
-        'lake.write(df, "bronze.things")',
-    ),
-    "bronze/words": notebook("bronze/words", 'df = lake.read("raw.words").select("word")', 'lake.write(df, "bronze.words")'),
-    "silver/things": silver(),
-    "features/recent": monthly(
-        "features/recent",
-        'df = lake.sql("select max(month) as month, sum(id) as id from silver.things", partitions=(-1, 0))',
-        "keys = lake.spark.createDataFrame([(key,) for key in months], 'month string')",
-        'lake.write(keys.selectExpr("month", "1L as id"), "features.recent")',
-    ),
-    "gold/totals": notebook(
-        "gold/totals",
-        'df = lake.sql("select month, sum(id) as id from silver.things group by month")',
-        'lake.write(df, "gold.totals")',
-    ),
-}
-CONTRACTS = {
-    **{table: contract(table, COLUMNS, partitions=MONTHS) for table in ("bronze.things", "silver.things", "features.recent")},
-    "gold.totals": contract("gold.totals", {"month": "string", "id": "bigint"}),
-    "bronze.words": contract("bronze.words", {"word": "string"}),
-}
-DOUBLING = """
-    \"\"\"Makes things more.\"\"\"
-    from assets.transforms.words import NAME
-
-    def double(frame, factor):
-        return frame.selectExpr("month", f"id * {factor} as id")
-"""
-FILES = {
-    "assets/__init__.py": "",
-    "assets/transforms/__init__.py": "",
-    "assets/transforms/doubling.py": DOUBLING,
-    "assets/transforms/words.py": 'NAME = "x"\n',
-    "assets/transforms/unused.py": "X = 1\n",
-}
-MONTHS_ALL = ("2013-01", "2013-02", "2013-03")
-
-
-@pytest.fixture(scope="module")
-def built(new_workspace: Callable[[str], Workspace]) -> Workspace:
-    """The project with everything built."""
-    made = new_workspace("plan")
-    made.write(NOTEBOOKS, CONTRACTS, SOURCES, FILES)
-    made.bring_up_to_date()
-    return made
-
-
-@pytest.fixture
-def place(built: Workspace, tmp_path: Path, spark_address: str) -> Workspace:
-    """A copy of it, to be changed."""
-    shutil.copytree(built.project, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(built.root, tmp_path / "lake")
-    return Workspace(tmp_path, spark_address)
+from tests.notebooks import contract, markdown, notebook
+from tests.things import MODEL, MONTHS_ALL, SCORE, replace, silver
+from tests.workspace import Workspace
 
 
 def found(place: Workspace, *selection: str, **how: Any) -> dict[str, tuple[str, ...]]:
@@ -120,13 +33,6 @@ def edit(place: Workspace, name: str, change: Callable[[dict[str, Any]], object]
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
-
-
-def replace(place: Workspace, file: str, before: str, after: str) -> None:
-    path = place.project / file
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after))
 
 
 def test_in_a_new_lake_everything_is_to_be_done_in_the_graphs_order(built: Workspace, tmp_path: Path, spark_address: str) -> None:
@@ -281,6 +187,22 @@ def test_months_narrow_assets_that_have_them(place: Workspace) -> None:
     assert found(place, months=("2013-02",)) == {}
 
 
+def test_from_here_down_other_months_follow_where_they_depend(place: Workspace) -> None:
+    selection = ["silver/things+"]
+    project = Project.load(place.project)
+    steps = plans.plan(
+        project, place.settings, project.select(selection), ("2013-01",), force=True, following=project.below(selection)
+    )
+    assert {step.asset.slashed: step.partitions for step in steps} == {
+        "silver/things": ("2013-01",),
+        "features/recent": ("2013-01", "2013-02"),
+        "gold/totals": (),
+    }
+    assert steps[1].reasons == ("forced", "silver.things is being rebuilt")
+    assert project.below(["silver/things", "+gold/totals"]) == set()
+    assert project.below(["silver/things+", "gold/totals"]) == {TableName("features", "recent")}
+
+
 @pytest.mark.parametrize(
     ("selection", "text", "months", "message"),
     [
@@ -303,19 +225,6 @@ def test_months_are_asked_for_in_words(
         return
     with pytest.raises(PartitionError, match=message):
         plans.requested(project, chosen, text)
-
-
-MODEL = """
-from sklearn.linear_model import LinearRegression
-
-model = LinearRegression().fit(frame[["id"]], frame["id"])
-lake.log_model(model, "models.line", metrics={"error": 0.0}, example=frame[["id"]])
-"""
-SCORE = """
-model = lake.load_model("models.line")
-frame["score"] = model.predict(frame[["id"]])
-lake.write(frame, "scores.line")
-"""
 
 
 def test_a_models_new_version_is_for_what_loads_it(workspace: Workspace) -> None:

@@ -17,7 +17,7 @@ import pytest
 from lakehouse.errors import PartitionError, RawError, SourceError
 from lakehouse.names import TableName
 from lakehouse.partitions import PartitionSpace, month
-from lakehouse.raw import files, identity, land, verify
+from lakehouse.raw import WHOLE, files, identity, land, received, seen_as, verify
 from lakehouse.source import Delivery, Source
 
 THINGS = TableName("raw", "things")
@@ -111,6 +111,17 @@ def test_identity_follows_the_bytes_alone(tmp_path: Path) -> None:
     assert a != b
     assert a == c
     assert identity(tmp_path / "none", THINGS) == {}
+
+
+def test_what_was_there_under_an_identity_is_found_again(tmp_path: Path) -> None:
+    seen = []
+    for content, name in ((b"1", "a.csv"), (b"2", "b.csv"), (b"3", "a.csv")):
+        land(tmp_path, one(content, name))
+        seen.append(identity(tmp_path, THINGS)[WHOLE])
+    known = [[file.path.read_bytes() for file in seen_as(tmp_path, THINGS, WHOLE, was)] for was in seen]
+    assert known == [[b"1"], [b"1", b"2"], [b"3", b"2"]]
+    assert seen_as(tmp_path, THINGS, WHOLE, "never") == []
+    assert [file.path.read_bytes() for file in received(tmp_path, THINGS)] == [b"1", b"2", b"3"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,15 @@ def test_old_notebooks_are_forgotten_and_records_are_not(tmp_path: Path) -> None
     record.forget_notebooks(tmp_path, ASSET, keep_days=5)
     assert [path.parent.name for path in tmp_path.rglob("*.ipynb")] == ["20130102T000000"]
     assert len(list(tmp_path.rglob("record.json"))) == 2
+
+
+def test_a_runs_name_tells_when_it_began() -> None:
+    before = datetime.now(UTC)
+    began = record.started(record.new_run_id())
+    assert timedelta(milliseconds=-2) < began - before < timedelta(seconds=5)
+    assert record.started("20130102T030405678-ab12") == datetime(2013, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+    with pytest.raises(ValueError, match="does not match"):
+        record.started("by-hand")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 50, b'{"run_id": "r"', b"[]", b"\xff\xfe"])

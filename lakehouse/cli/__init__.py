@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, run, serving
+from lakehouse.cli import care, contracts, data, develop, history, run, serving, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -25,6 +25,9 @@ run.register(app)
 develop.register(app)
 contracts.register(app)
 data.register(app)
+history.register(app)
+trace.register(app)
+versions.register(app)
 serving.register(app)
 care.register(app)
 

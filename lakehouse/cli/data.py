@@ -63,22 +63,21 @@ def sql(
 
 def _ask(spark: Any, text: str, count: int | None, asked: list[Path]) -> pd.DataFrame:
     """The rows. A query that fails on a damaged table (`asked`: their folders) is told by the file."""
-    from pyspark.errors import AnalysisException, PySparkException
+    from pyspark.errors import PySparkException
 
     from lakehouse import deltafiles
-    from lakehouse.errors import LakehouseError
+    from lakehouse.spark.ask import in_words
 
-    try:
-        frame = spark.sql(text)
-        return (frame.limit(count) if count else frame).toPandas()
-    except PySparkException as error:
-        checksum = "Checksum" in str(error) or "FAILED_READ_FILE" in str(error)
-        for table in asked:
-            if flaw := deltafiles.first_flaw(table, deep=checksum):
-                raise flaw from None
-        kind = "The query is not understood" if isinstance(error, AnalysisException) else "The query failed"
-        reason = str(error.getMessage() or error).split("\n\nJVM stacktrace")[0].split("; line ")[0].split("\n== SQL")[0]
-        raise LakehouseError(f"{kind}: {reason.strip()}", "Correct the query; it is read as Spark SQL.") from None
+    with in_words("The query", "Correct the query; it is read as Spark SQL."):
+        try:
+            frame = spark.sql(text)
+            return (frame.limit(count) if count else frame).toPandas()
+        except PySparkException as error:
+            checksum = "Checksum" in str(error) or "FAILED_READ_FILE" in str(error)
+            for table in asked:
+                if flaw := deltafiles.first_flaw(table, deep=checksum):
+                    raise flaw from None
+            raise
 
 
 def _print(rows: pd.DataFrame, limit: int) -> None:

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from lakehouse.plan import Step
     from lakehouse.project import Project
@@ -33,6 +34,7 @@ def run(
     partition: Annotated[str | None, typer.Option("--partition", help="2013-02, 2013-01..2013-03 or a list with commas")] = None,
     force: Annotated[bool, typer.Option("--force", help="run even what is up to date")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would run, and why")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="with --dry-run: for machines")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="also show where each asset's seconds went")] = False,
 ) -> int:
     """Bring assets up to date: land raw files, run notebooks, check, publish. All of them by default."""
@@ -41,6 +43,8 @@ def run(
     from lakehouse import plan, settings, tables
     from lakehouse.project import Project
 
+    if as_json and not dry_run:
+        raise typer.BadParameter("--json goes with --dry-run")
     console = Console(highlight=False)
     now = settings.load()
     project = Project.load(now.project)
@@ -48,9 +52,13 @@ def run(
     chosen = project.select(selection or ["*"])
     months = plan.requested(project, chosen, partition) if partition else None
     tables.open_root(now.root)
-    steps = plan.plan(project, now, chosen, months, force)
+    # From x down, x is run for these months; what lies below, for whichever months depend on them.
+    steps = plan.plan(project, now, chosen, months, force, following=project.below(selection or []))
     if dry_run or not steps:
-        _print_plan(console, steps, len(chosen))
+        if as_json:
+            _print_plan_as_json(steps)
+        else:
+            _print_plan(console, steps, len(chosen))
         return 0
     return _execute(console, project, now, steps, timings)
 
@@ -67,15 +75,27 @@ def _refuse_broken(project: Project) -> None:
 
 
 def _print_plan(console: Console, steps: list[Step], count: int) -> None:
-    from rich.table import Table
-
     if not steps:
         console.print(f"Nothing to do: {count} asset{'s' if count != 1 else ''} up to date.")
         return
-    table = Table("asset", "partitions", "why", title="What would run", title_justify="left")
+    console.print(plan_table(steps, "What would run"))
+
+
+def plan_table(steps: list[Step], title: str) -> Table:
+    """Steps with their partitions and reasons, for people."""
+    from rich.table import Table
+
+    table = Table("asset", "partitions", "why", title=title, title_justify="left")
     for step in steps:
         table.add_row(step.asset.slashed, span(step.partitions), "; ".join(step.reasons))
-    console.print(table)
+    return table
+
+
+def _print_plan_as_json(steps: list[Step]) -> None:
+    import json
+
+    found = [{"asset": one.asset.slashed, "partitions": one.partitions, "reasons": one.reasons} for one in steps]
+    print(json.dumps(found, indent=1))
 
 
 def span(partitions: tuple[str, ...] | list[str]) -> str:

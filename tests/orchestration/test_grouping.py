@@ -36,7 +36,7 @@ CASES = [
 @pytest.mark.parametrize(("planned", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_steps_become_runs(tmp_path: Path, planned: dict[str, tuple[str, ...]], expected: list[tuple[str, list[str]]]) -> None:
     project = Project.load(small_project(tmp_path))
-    steps = [Step(TableName.parse(asset), months, ("because",)) for asset, months in planned.items()]
+    steps = [Step(TableName.parse(asset), months) for asset, months in planned.items()]
     found = [
         (f"{group.months[0]}..{group.months[-1]}" if group.months else "", [piece.asset.slashed for piece in group.pieces])
         for group in groups(project, steps)
