@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 def register(app: typer.Typer) -> None:
     app.command("check")(check)
     app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+    app.command("faults", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(faults)
     app.command("settings")(show_settings)
     notebook = typer.Typer(help="Run one notebook.", no_args_is_help=True)
     notebook.command("run")(run_notebook)
@@ -48,6 +50,26 @@ def test(context: typer.Context) -> int:
 
     project = settings.load().project
     return subprocess.run([sys.executable, "-m", "pytest", *context.args], cwd=project, check=False).returncode
+
+
+def faults(
+    context: typer.Context,
+    readme: Annotated[bool, typer.Option("--readme", help="put the table between README.md's markers <!-- faults -->")] = False,
+) -> int:
+    """Break everything that can break, and check that nothing is lost; what follows is handed to pytest.
+
+    (Some 20 minutes: `lakehouse test` runs the short form of it.)
+    """
+    from lakehouse import settings
+
+    project = settings.load().project
+    report = project / "build" / "faults"
+    environ = {**os.environ, "FAULTS_REPORT": str(report), **({"FAULTS_README": str(project / "README.md")} if readme else {})}
+    argv = [sys.executable, "-m", "pytest", "tests/faults", "-m", "", *context.args]
+    code = subprocess.run(argv, cwd=project, env=environ, check=False).returncode
+    if (report / "faults.md").exists():
+        print(f"What was seen: {report / 'faults.md'}")
+    return code
 
 
 def show_settings(as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> int:
