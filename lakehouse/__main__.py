@@ -52,11 +52,14 @@ def script():
 
 def command():
     """The command line itself, in the environment of this process."""
-    from lakehouse import telemetry
+    try:
+        from lakehouse import telemetry
 
-    telemetry.switch_off(os.environ)
-    from lakehouse.cli import main as cli
-
+        telemetry.switch_off(os.environ)
+        from lakehouse.cli import main as cli
+    except KeyboardInterrupt:  # importing takes a moment, in which nothing has begun
+        sys.stderr.write("\nlakehouse: cancelled\n")
+        return 130
     return cli()
 
 

@@ -226,10 +226,8 @@ def _original_number(index: int, run: _Run) -> int:
 
 def _cell_under_way(run: _Run) -> str:
     """The cell in which the run ended: the last that papermill began (it calls all of them completed)."""
-    import nbformat
-
     try:
-        cells = nbformat.read(run.folder / record.PARTIAL, as_version=4).cells
+        cells = _executed(run).cells
     except (OSError, ValueError):
         return "its start"
     for index, cell in reversed(list(enumerate(cells))):
@@ -270,9 +268,13 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
         seconds=seconds,
         notebook=notebook,
     )
-    with contextlib.suppress(OSError) if failure else contextlib.nullcontext():
+    try:
         record.save(run.folder / record.RECORD, kept)
         unfinished.end(run.folder)
+    except OSError as error:
+        if failure is None:
+            what = f"{run.asset.slashed}: done, but its record cannot be written: {error.strerror}"
+            raise RunFailed(what, f"{_published_so_far(run)} Check {run.folder}, then run it again.", str(notebook or "")) from None
     if isinstance(failure, RunFailed) and notebook:
         failure.notebook = str(notebook)
     return kept

@@ -34,8 +34,9 @@ def begin(folder: Path, origin: str, labels: dict[str, str], wall: float) -> Non
 
 
 def end(folder: Path) -> None:
-    """The run's record is written."""
-    (folder / MARK).unlink(missing_ok=True)
+    """The run's record is written: neither the mark nor what a killed process was just writing is needed."""
+    for left in (folder / MARK, *folder.glob(".*.json.[0-9]*")):
+        left.unlink(missing_ok=True)
 
 
 def abandoned(root: Path, asset: TableName) -> Iterator[tuple[Path, Begun, float]]:

@@ -14,15 +14,18 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 import nbformat
 import psutil
 
 from lakehouse import deltalog, kernels, record, services
 from lakehouse.kernels import rendezvous
+from lakehouse.spark import server, session
+from lakehouse.spark.ping import open_channel
 from tests.faults.rows import by_month, content, rows, stray_files
 from tests.faults.scene import ROWS, TABLES, Scene, eventually
 
@@ -153,26 +156,53 @@ def watched(scene: Scene, clean: dict[str, str]) -> Iterator[Seen]:
 
 
 def left_behind(scene: Scene, sockets: set[Path]) -> list[str]:
-    """Processes, locks and files that should be gone."""
-    return [*stray_processes(scene), *held_locks(scene), *drafts(scene), *stray_sockets(scene, sockets)]
+    """Processes, locks, files and Spark sessions that should be gone."""
+    left = [*stray_processes(scene), *held_locks(scene), *drafts(scene), *stray_sockets(scene, sockets)]
+    return left or open_sessions(scene)
 
 
 def stray_processes(scene: Scene) -> list[str]:
     """Processes of this lake that are neither its services nor what these have started to serve."""
-    running = services.all(scene.settings)
-    known = {service.pid for service in running}
-    for service in running:
-        if service.name.startswith("dagster") and (process := service.process()):
+    known = {os.getpid()}
+    for service in services.all(scene.settings):
+        known.add(service.pid)
+        if service.name != "kernels" and (process := service.process()):
             known |= {child.pid for child in process.children(recursive=True)}
-    words = str(scene.project.parent), str(scene.root)
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        command = " ".join(process.info["cmdline"] or [])
-        ours = any(word in command for word in words) and process.info["status"] != psutil.STATUS_ZOMBIE
-        if ours and process.pid not in known | {os.getpid()}:
-            found.append(f"process {process.pid}: {command[:200]}")
+    found = [f"process {one.pid}: {' '.join(one.info['cmdline'])[:200]}" for one in processes(scene) if one.pid not in known]
     warm = kernels.running(scene.settings)
     return found + [f"kernel {pid}" for pid in (warm.kernels if warm else ())]
+
+
+def processes(scene: Scene) -> Iterator[psutil.Process]:
+    """All that work in the scene's folder, name it, or have its lake in their environment."""
+    home, root = str(scene.project.parent), str(scene.root)
+    for process in psutil.process_iter(["cmdline", "status", "cwd", "environ"]):
+        command, folder = " ".join(process.info["cmdline"] or []), process.info["cwd"] or ""
+        names = home in command or root in command or folder.startswith((home, root))
+        if process.info["status"] != psutil.STATUS_ZOMBIE and (
+            names or (process.info["environ"] or {}).get("LAKEHOUSE_ROOT") == root
+        ):
+            yield process
+
+
+def open_sessions(scene: Scene) -> list[str]:
+    """Spark sessions of runs that the server still keeps: only one that it knows can be asked to interrupt nothing."""
+    from pyspark.sql.connect.proto import InterruptRequest, UserContext
+    from pyspark.sql.connect.proto.base_pb2_grpc import SparkConnectServiceStub
+
+    found = server.running(scene.settings)
+    if found is None:
+        return []
+    user, by_tag = UserContext(user_id=session._user()), InterruptRequest.InterruptType.INTERRUPT_TYPE_TAG
+    kept = []
+    with open_channel(found.address) as channel:
+        stub = SparkConnectServiceStub(channel)  # type: ignore[no-untyped-call]
+        for name in scene.sessions:
+            ask = InterruptRequest(session_id=name, user_context=user, interrupt_type=by_tag, operation_tag="nothing")
+            with suppress(grpc.RpcError):
+                stub.Interrupt(ask, timeout=10)
+                kept.append(f"session {name}")
+    return kept
 
 
 def held_locks(scene: Scene) -> list[str]:

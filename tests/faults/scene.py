@@ -23,12 +23,14 @@ from lakehouse import deltalog, record
 from lakehouse.names import TableName
 from lakehouse.record import RunRecord
 from tests.notebooks import MONTHS, contract, notebook
-from tests.workspace import COMMAND, PARAMETERS, Workspace
+from tests.workspace import PARAMETERS, Workspace
 
 ASSET = TableName("silver", "things")
 TABLES = ("bronze.things", "silver.totals", "silver.things")
 ROWS = 40
 """Rows of each month in bronze.things and silver.things."""
+COMMAND = [sys.executable, "-c", "import sys; from lakehouse.__main__ import command; sys.exit(command())"]
+"""`lakehouse`, without looking after its environment first."""
 
 SIGNALS = """
     import json, os, time
@@ -103,6 +105,7 @@ class Scene(Workspace):
         self.environ |= {"LAKEHOUSE_SPARK_MEMORY": "768m", "LAKEHOUSE_CACHE": os.environ["LAKEHOUSE_CACHE"]}
         self.stage = folder / "stage"
         self.stage.mkdir(exist_ok=True)
+        self._sessions: set[str] = set()
         self._write_project()
         self.control()
 
@@ -134,6 +137,7 @@ class Scene(Workspace):
 
     def control(self, factor: int = 1, seconds: int = 0, hold: str = "") -> None:
         """What the next run computes, and at which of the notebook's signals it waits."""
+        self._sessions = self.sessions
         for path in self.stage.iterdir():
             path.unlink()
         if hold:
@@ -149,6 +153,13 @@ class Scene(Workspace):
             return json.loads((self.stage / moment).read_text())
         except FileNotFoundError:
             return None
+
+    @property
+    def sessions(self) -> set[str]:
+        """The Spark sessions of all runs so far that came to their first signal."""
+        told = self.signal("before reading")
+        self._sessions |= {told["session"]} if told else set()
+        return self._sessions
 
     def release(self, moment: str) -> None:
         (self.stage / f"{moment} hold").unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from lakehouse import kernels
-from tests.faults import injections
+from tests.faults import injections, invariants
 from tests.faults.conftest import Promise
 from tests.faults.injections import AFTER_COMMIT, BEFORE_COMMIT, BEFORE_READING, COMPUTING, DURING_COMMIT, MOMENTS, Moment
 from tests.faults.invariants import Seen
@@ -53,6 +53,7 @@ def test_the_kernel(scene: Scene, promise: Promise, factor: int, name: str) -> N
     with promise(f"kill -9 of the kernel {name}", "the run fails and says so; run again", "1a") as seen:
         moment = Moment(scene, name, factor)
         process = caught(scene, moment, *NOTEBOOK)
+        assert invariants.open_sessions(scene) or name == BEFORE_READING  # what must be gone afterwards is there now
         strike(seen, moment.kernel())
         assert end(process) == 1
         seen.told()
