@@ -24,7 +24,7 @@ from lakehouse.orchestration import abandoned, describe
 from lakehouse.orchestration.definitions import LOCATION, build_definitions
 from lakehouse.orchestration.events import quick_events
 from lakehouse.orchestration.grouping import Group, Piece, groups
-from lakehouse.orchestration.instance import instance
+from lakehouse.orchestration.instance import instance, store_told
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.orchestration.step import RUN_LABEL
 from lakehouse.plan import Step
@@ -63,10 +63,11 @@ def execute(project: Project, settings: Settings, steps: Sequence[Step], on_even
     """Runs `steps`, in as few Dagster runs as can be; returns an outcome for each, in their order.
 
     What stands on a failed step is skipped, everything else runs to its end. An interrupt cancels the run and returns.
+    Raises LakeError where Dagster's store cannot be used.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with instance(settings) as store:
+        with store_told(settings), instance(settings) as store:
             abandoned.settle(store)
             execution = _Execution(project, settings, store, steps, on_event)
             for group in groups(project, steps):

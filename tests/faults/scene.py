@@ -131,7 +131,10 @@ class Scene(Workspace):
                 now = settings.load()
                 defs = build_definitions(now.project, now)
             """,
-            "workspace.yaml": "load_from:\n  - python_module: {module_name: assets.definitions, location_name: lakehouse}\n",
+            "workspace.yaml": """
+                load_from:
+                  - python_module: {module_name: assets.definitions, location_name: lakehouse, working_directory: .}
+            """,
         }
         self.write({"bronze/things": made, "silver/things": things}, contracts, "", {**code, **dagster})
 
