@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -69,8 +70,8 @@ def run(
     run = _Run(asset, spec, parameters, record.new_run_id(), settings.root, origin, dict(labels or {}))
     record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
     _settle_abandoned(spec, settings)
+    _make_folder(run)
     try:
-        _make_folder(run)
         _execute(run, settings)
         result = _result_of(run)
     except BaseException as error:
@@ -94,8 +95,9 @@ def _make_folder(run: _Run) -> None:
         run.folder.mkdir(parents=True)
         unfinished.begin(run.folder, run.origin, run.labels, run.wall)
     except OSError as error:
+        shutil.rmtree(run.folder, ignore_errors=True)
         raise errors.LakeError(
-            f"The lake cannot be written: {error.strerror} at {error.filename}",
+            f"The lake cannot be written: {error.strerror} at {error.filename or run.folder}",
             "Check the folder's permissions and free space, or set LAKEHOUSE_ROOT to another folder.",
         ) from None
 

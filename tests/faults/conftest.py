@@ -12,12 +12,11 @@ import pytest
 from lakehouse import kernels, services, tables
 from lakehouse.spark import server
 from tests.faults import invariants
-from tests.faults.invariants import Seen
+from tests.faults.invariants import WRITTEN, Seen
 from tests.faults.report import Report, Row
 from tests.faults.rows import content
 from tests.faults.scene import Scene, end
 
-WRITTEN = ("silver.totals", "silver.things")
 _ENVIRON = dict(os.environ)  # before the suite cleans it
 
 Promise = Callable[..., AbstractContextManager[Seen]]

@@ -34,6 +34,8 @@ BETWEEN_COMMITS = "between the commits"
 AFTER_COMMIT = "after the commit"
 BEFORE_RECORD = "before the record"
 MOMENTS = (BEFORE_READING, COMPUTING, BEFORE_COMMIT, DURING_COMMIT, BETWEEN_COMMITS, AFTER_COMMIT, BEFORE_RECORD)
+LATE = (AFTER_COMMIT, BEFORE_RECORD)
+"""Moments after which a run that is only asked to end may come to its own end first."""
 LONG = 90
 """Seconds that Spark computes where something shall happen meanwhile."""
 

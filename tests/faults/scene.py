@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltalog, record
+from lakehouse import deltalog, record, services
 from lakehouse.names import TableName
 from lakehouse.record import RunRecord
 from tests.notebooks import MONTHS, contract, notebook
@@ -105,7 +105,7 @@ class Scene(Workspace):
         self.environ |= {"LAKEHOUSE_SPARK_MEMORY": "768m", "LAKEHOUSE_CACHE": os.environ["LAKEHOUSE_CACHE"]}
         self.stage = folder / "stage"
         self.stage.mkdir(exist_ok=True)
-        self._sessions: set[str] = set()
+        self._sessions: dict[str, int] = {}
         self._write_project()
         self.control()
 
@@ -158,10 +158,11 @@ class Scene(Workspace):
             return None
 
     @property
-    def sessions(self) -> set[str]:
-        """The Spark sessions of all runs so far that came to their first signal."""
-        told = self.signal("before reading")
-        self._sessions |= {told["session"]} if told else set()
+    def sessions(self) -> dict[str, int]:
+        """The Spark sessions of all runs so far that came to compute, each with its server's process id."""
+        told, spark = self.signal("while computing"), services.read(self.settings, "spark")
+        if told and spark:
+            self._sessions.setdefault(told["session"], spark.pid)
         return self._sessions
 
     def release(self, moment: str) -> None:
@@ -184,7 +185,8 @@ class Scene(Workspace):
 
     def said(self) -> str:
         """All that the commands started so far have said."""
-        return (self.stage.parent / "out.txt").read_text()
+        path = self.stage.parent / "out.txt"
+        return path.read_text() if path.exists() else ""
 
     def last(self) -> RunRecord | None:
         return record.latest(self.root, ASSET)
