@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import urllib.request
+from contextlib import suppress
 from typing import Any
 
 import psutil
 
 from lakehouse import orchestration, services
+from tests.faults import injections
 from tests.faults.scene import Scene, eventually
 
 _LAUNCH = """
@@ -71,7 +73,8 @@ def worker(scene: Scene) -> int:
     """The process of the run under way: the one from which a step was forked, as both show the same command line."""
     for name in (orchestration.DAEMON, orchestration.WEBSERVER):
         for process in psutil.Process(pid(scene, name)).children(recursive=True):
-            if any(child.cmdline() == process.cmdline() for child in process.children()):
+            with suppress(psutil.Error, StopIteration):
+                injections.step_of(process.pid)
                 return process.pid
     raise AssertionError("no run is under way")
 

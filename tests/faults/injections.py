@@ -117,7 +117,8 @@ def spark_pid(scene: Scene) -> int:
 def step_of(run: int) -> int:
     """The process of a step: forked from the run's process, it shows the same command line."""
     above = psutil.Process(run)
-    return next(child.pid for child in above.children() if child.cmdline() == above.cmdline())
+    words = above.cmdline()
+    return next(child.pid for child in above.children() if child.status() != psutil.STATUS_ZOMBIE and child.cmdline() == words)
 
 
 @contextmanager

@@ -156,6 +156,9 @@ def watched(scene: Scene, clean: dict[str, str]) -> Iterator[Seen]:
     seen.reader.start()
     try:
         yield seen
+    except BaseException:
+        scene.end_started()
+        raise
     finally:
         seen.reader.end()
     assert not seen.reader.wrong, seen.reader.wrong

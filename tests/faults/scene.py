@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -106,6 +107,7 @@ class Scene(Workspace):
         self.stage = folder / "stage"
         self.stage.mkdir(exist_ok=True)
         self._sessions: dict[str, int] = {}
+        self._started: list[subprocess.Popen[str]] = []
         self._write_project()
         self.control()
 
@@ -175,7 +177,16 @@ class Scene(Workspace):
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out, "text": True}
         with out:
             argv = [*COMMAND, *words]
-            return subprocess.Popen(argv, cwd=self.project, env=environ, start_new_session=True, **pipes, **options)
+            made = subprocess.Popen(argv, cwd=self.project, env=environ, start_new_session=True, **pipes, **options)
+        self._started.append(made)
+        return made
+
+    def end_started(self) -> None:
+        """Kills the commands that still run: a test has failed in their middle."""
+        for process in self._started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def python(self, code: str) -> subprocess.Popen[str]:
         """Python code in a process of the scene's, its words thrown away."""
