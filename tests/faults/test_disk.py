@@ -106,7 +106,8 @@ def test_full_at_sqlite(scene: Scene, promise: Promise, factor: int) -> None:
 
 
 @needs_mount
-@pytest.mark.parametrize("where", ["tables", pytest.param("runs", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("where", ["tables", "runs"])
 def test_read_only(scene: Scene, promise: Promise, factor: int, where: str) -> None:
     with (
         small_disk(scene.root / where) as disk,

@@ -52,7 +52,7 @@ def strike(seen: Seen, pid: int) -> None:
     injections.kill(pid)
 
 
-@pytest.mark.parametrize("name", moments(COMPUTING, DURING_COMMIT, AFTER_COMMIT))
+@pytest.mark.parametrize("name", moments(DURING_COMMIT, AFTER_COMMIT))
 def test_the_kernel(scene: Scene, promise: Promise, factor: int, name: str) -> None:
     with promise(f"kill -9 of the kernel {name}", "the run fails and says so; run again", "1a") as seen:
         moment = Moment(scene, name, factor)
@@ -103,7 +103,7 @@ def test_dagsters_run(scene: Scene, promise: Promise, factor: int, name: str) ->
         seen.cause_is_told("cancelled in cell", "cut short in", may_succeed=name in injections.LATE)
 
 
-@pytest.mark.parametrize("name", moments(BEFORE_READING))
+@pytest.mark.parametrize("name", moments())
 def test_the_fork_process(scene: Scene, promise: Promise, factor: int, name: str) -> None:
     with promise(f"kill -9 of the fork process {name}", "its kernels die with it; run again", "1e") as seen:
         moment = Moment(scene, name, factor)

@@ -12,10 +12,11 @@ from tests.faults import injections
 from tests.faults.conftest import Promise
 from tests.faults.injections import COMPUTING, DURING_COMMIT, Moment, Wire
 from tests.faults.scene import Scene, end, eventually
-from tests.faults.test_kills import LONG_FORM, NOTEBOOK, again, caught
+from tests.faults.test_kills import NOTEBOOK, again, caught
 
 
-@pytest.mark.parametrize("name", [COMPUTING, pytest.param(DURING_COMMIT, marks=LONG_FORM)])
+@pytest.mark.faults
+@pytest.mark.parametrize("name", [COMPUTING, DURING_COMMIT])
 def test_stopped(scene: Scene, promise: Promise, factor: int, name: str) -> None:
     with promise(f"Spark server stopped (SIGSTOP) {name}", "told within 30 s; the next run replaces the server", "2a") as seen:
         process = caught(scene, Moment(scene, name, factor), *NOTEBOOK)
