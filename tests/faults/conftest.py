@@ -97,6 +97,6 @@ def describe(seen: Seen) -> str:
     """What was seen, in few words."""
     moved = [table for table, steps in seen.advanced.items() if steps]
     words = [f"published: {', '.join(moved)}" if moved else "nothing published"] if seen.advanced else []
-    words += [f"“{seen.cause}”"] if seen.cause else []
-    words += [f"{seen.stray} unseen data files stay"] if seen.stray else []
+    words += [f"“{seen.cause.replace(str(seen.scene.project.parent), '…')}”"] if seen.cause else []
+    words += [f"{seen.stray} data files that no reader sees stay"] if seen.stray > 0 else []
     return "; ".join([*words, f"reader: {seen.reader.polls} looks, all whole"])

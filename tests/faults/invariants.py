@@ -91,6 +91,7 @@ class Seen:
     folders: set[Path]
     reader: Reader
     silent: int
+    stray_before: int
     struck: float = 0.0
     told_after: float | None = None
     recovered_after: float | None = None
@@ -136,7 +137,7 @@ class Seen:
             first = nbformat.read(one.notebook, as_version=4).cells[0].source
             assert all(line in first for line in one.cause.splitlines()), first
             assert any(word in one.cause for word in words), one.cause
-        self.cause = broken[-1].cause.splitlines()[0] if broken else ""
+        self.cause = _telling(broken[-1].cause.splitlines(), words) if broken else ""
 
     @property
     def said(self) -> str:
@@ -145,13 +146,24 @@ class Seen:
 
     @property
     def stray(self) -> int:
-        return sum(len(stray_files(self.scene.path(table))) for table in TABLES)
+        """How many more data files than before lie in the tables that no version knows."""
+        return stray(self.scene) - self.stray_before
+
+
+def _telling(lines: list[str], words: tuple[str, ...]) -> str:
+    """A cause's first line, and the one that tells the reason where that is another."""
+    line = next(line for line in lines if any(word in line for word in words))
+    return lines[0] if line == lines[0] else f"{lines[0]} … {line}"
+
+
+def stray(scene: Scene) -> int:
+    return sum(len(stray_files(scene.path(table))) for table in TABLES)
 
 
 @contextmanager
 def watched(scene: Scene, clean: dict[str, str]) -> Iterator[Seen]:
     """A reader polls meanwhile; afterwards it must have seen only whole, checked versions, and nothing is left behind."""
-    seen = Seen(scene, clean, scene.versions(), set(scene.run_folders()), Reader(scene), len(scene.said()))
+    seen = Seen(scene, clean, scene.versions(), set(scene.run_folders()), Reader(scene), len(scene.said()), stray(scene))
     sockets = set(rendezvous.folder().iterdir())
     seen.reader.start()
     try:
