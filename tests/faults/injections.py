@@ -23,8 +23,7 @@ import psutil
 
 from lakehouse import record, services
 from lakehouse.spark import server
-from tests.faults.rows import live_files
-from tests.faults.scene import ASSET, Scene
+from tests.faults.scene import Scene
 
 BEFORE_READING = "before reading"
 COMPUTING = "while computing"
@@ -229,20 +228,3 @@ def read_only(disk: Path) -> None:
 
 def writable(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
-
-
-def is_asleep_on(scene: Scene) -> bool:
-    """Whether the Spark server computes nothing: its processor time stands still for a while."""
-    found = services.read(scene.settings, server.NAME)
-    process = found.process() if found else None
-    if process is None:
-        return True
-    before = sum(process.cpu_times()[:2])
-    time.sleep(1)
-    return sum(process.cpu_times()[:2]) - before < 0.1
-
-
-def newest_files(scene: Scene) -> list[str]:
-    """The data files of the newest version of silver.things."""
-    version = scene.versions()[ASSET.dotted]
-    return list(live_files(scene.path(ASSET.dotted), version))
