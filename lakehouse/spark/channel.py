@@ -16,6 +16,8 @@ from lakehouse.spark.watch import Watch
 STREAM_SECONDS = 30.0
 BACKGROUND = "/ReleaseExecute"
 DETAILS = "/FetchErrorDetails"
+# What a server still answers that was told to end.
+ENDING = ("stopped SparkContext", "SparkContext was shut down", "SparkContext has been shutdown")
 
 
 class WatchedBuilder(DefaultChannelBuilder):
@@ -135,5 +137,9 @@ class _Stream:
 def _explain(error: Exception, watch: Watch) -> None:
     """Raises SparkLost if that is what the error means; else the error stands (and pyspark may try again)."""
     watch.refuse_if_lost()
-    if isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.UNAVAILABLE:
+    if not isinstance(error, grpc.RpcError):
+        return
+    if any(words in (error.details() or "") for words in ENDING):
+        watch.ending()
+    elif error.code() is grpc.StatusCode.UNAVAILABLE:
         watch.judge()

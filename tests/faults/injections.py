@@ -56,6 +56,7 @@ class Moment:
         while not self._reached():
             assert alive() and time.monotonic() < deadline, f"{self.name} was not reached: {self._scene.said()[-2000:]}"
             time.sleep(0.001)
+        self._scene.note_session()
         if self.name == COMPUTING:
             time.sleep(1.5)  # the query is sent within this time, and asleep on the server
 

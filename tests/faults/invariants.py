@@ -176,7 +176,8 @@ def watched(scene: Scene, clean: dict[str, str]) -> Iterator[Seen]:
     assert not seen.reader.wrong, seen.reader.wrong
     assert seen.reader.polls > 5
     eventually(lambda: not left_behind(scene, sockets), seen.patience, every=0.3)
-    assert left_behind(scene, sockets) == []
+    left = left_behind(scene, sockets)
+    assert not left, "; ".join(left)
 
 
 def left_behind(scene: Scene, sockets: set[Path]) -> list[str]:
@@ -218,6 +219,7 @@ def open_sessions(scene: Scene) -> list[str]:
     if found is None:
         return []
     user, by_tag = UserContext(user_id=session._user()), InterruptRequest.InterruptType.INTERRUPT_TYPE_TAG
+    scene.note_session()
     kept = []
     with open_channel(found.address) as channel:
         stub = SparkConnectServiceStub(channel)  # type: ignore[no-untyped-call]

@@ -106,7 +106,7 @@ class Scene(Workspace):
         self.environ |= {"LAKEHOUSE_SPARK_MEMORY": "768m", "LAKEHOUSE_CACHE": os.environ["LAKEHOUSE_CACHE"]}
         self.stage = folder / "stage"
         self.stage.mkdir(exist_ok=True)
-        self._sessions: dict[str, int] = {}
+        self.sessions: dict[str, int] = {}
         self._started: list[subprocess.Popen[str]] = []
         self._write_project()
         self.control()
@@ -142,7 +142,7 @@ class Scene(Workspace):
 
     def control(self, factor: int = 1, seconds: int = 0, hold: str = "") -> None:
         """What the next run computes, and at which of the notebook's signals it waits."""
-        self._sessions = self.sessions
+        self.note_session()
         for path in self.stage.iterdir():
             path.unlink()
         if hold:
@@ -159,13 +159,11 @@ class Scene(Workspace):
         except FileNotFoundError:
             return None
 
-    @property
-    def sessions(self) -> dict[str, int]:
-        """The Spark sessions of all runs so far that came to compute, each with its server's process id."""
+    def note_session(self) -> None:
+        """Keeps in `sessions` the Spark session of a run that has come to compute, with its server's process id."""
         told, spark = self.signal("while computing"), services.read(self.settings, "spark")
         if told and spark:
-            self._sessions.setdefault(told["session"], spark.pid)
-        return self._sessions
+            self.sessions.setdefault(told["session"], spark.pid)
 
     def release(self, moment: str) -> None:
         (self.stage / f"{moment} hold").unlink(missing_ok=True)
