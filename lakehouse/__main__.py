@@ -52,13 +52,16 @@ def script():
 
 def command():
     """The command line itself, in the environment of this process."""
-    from lakehouse import telemetry
-
-    telemetry.switch_off(os.environ)
     try:
+        from lakehouse import telemetry
+
+        telemetry.switch_off(os.environ)
         from lakehouse.cli import main as cli
     except ImportError as error:
         return damaged(error, sys.argv[1:])
+    except KeyboardInterrupt:  # importing takes a moment, in which nothing has begun
+        sys.stderr.write("\nlakehouse: cancelled\n")
+        return 130
     return cli()
 
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -114,8 +115,13 @@ def save(path: Path, model: BaseModel) -> None:
     """Writes whole or not at all: beside its name first, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(model.model_dump_json(indent=1))
-    os.replace(beside, path)
+    try:
+        beside.write_text(model.model_dump_json(indent=1))
+        os.replace(beside, path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def read_result(where: Path) -> Result | None:

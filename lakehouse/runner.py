@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakehouse import errors, record
+from lakehouse import deltalog, errors, record, tables, unfinished
 from lakehouse.errors import Cancelled, CellFailed, CellTimeout, KernelDied, LakehouseError, NotebookError, RunFailed
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
@@ -40,13 +41,17 @@ class _Run:
     spec: NotebookSpec
     parameters: dict[str, Any]
     run_id: str
-    folder: Path
+    root: Path
     origin: str
     labels: dict[str, str]
     waited: float = 0.0
     began: float = field(default_factory=time.monotonic)
     wall: float = field(default_factory=time.time)
     oom_kills: int = field(default_factory=lambda: _oom_kills())
+
+    @property
+    def folder(self) -> Path:
+        return record.folder(self.root, self.asset, self.run_id)
 
 
 def run(
@@ -68,11 +73,11 @@ def run(
     project = Project.load(settings.project)
     spec = project.notebook(asset)
     parameters = project.bind(asset, values)
-    run_id = record.new_run_id()
-    run = _Run(asset, spec, parameters, run_id, record.folder(settings.root, asset, run_id), origin, dict(labels or {}), waited)
+    run = _Run(asset, spec, parameters, record.new_run_id(), settings.root, origin, dict(labels or {}), waited)
     record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
+    _settle_abandoned(spec, settings)
+    _make_folder(run)
     try:
-        _make_folder(run.folder)
         _execute(run, settings)
         result = _result_of(run)
     except BaseException as error:
@@ -82,12 +87,25 @@ def run(
     return _finish(run, None, result)
 
 
-def _make_folder(folder: Path) -> None:
+def _settle_abandoned(spec: NotebookSpec, settings: Settings) -> None:
+    """Earlier runs that nobody could finish get their notebook, with the cause, and their record."""
+    for folder, begun, seconds in unfinished.abandoned(settings.root, spec.name):
+        began = time.monotonic() - seconds
+        run = _Run(
+            spec.name, spec, {}, folder.name, settings.root, begun.origin, begun.labels, began=began, wall=begun.wall
+        )
+        what = f"{spec.name.slashed}: cut short in {_cell_under_way(run)}: its process was killed, or could not write its record"
+        _finish(run, RunFailed(what, _published_so_far(run)))
+
+
+def _make_folder(run: _Run) -> None:
     try:
-        folder.mkdir(parents=True)
+        run.folder.mkdir(parents=True)
+        unfinished.begin(run.folder, run.origin, run.labels, run.wall)
     except OSError as error:
+        shutil.rmtree(run.folder, ignore_errors=True)
         raise errors.LakeError(
-            f"The lake cannot be written: {error.strerror} at {error.filename}",
+            f"The lake cannot be written: {error.strerror} at {error.filename or run.folder}",
             "Check the folder's permissions and free space, or set LAKEHOUSE_ROOT to another folder.",
         ) from None
 
@@ -166,7 +184,7 @@ def _explain(error: BaseException, run: _Run) -> LakehouseError:
     if isinstance(error, DeadKernelError):
         return KernelDied(
             f"{where}: the kernel died in {_cell_under_way(run)}: {_death(run)}",
-            "Nothing of this run was published. Run it again; if memory was short, read fewer partitions at a time.",
+            f"{_published_so_far(run)} Run it again; if memory was short, read fewer partitions at a time.",
         )
     if isinstance(error, CellTimeoutError):
         return CellTimeout(
@@ -176,8 +194,19 @@ def _explain(error: BaseException, run: _Run) -> LakehouseError:
     if isinstance(error, LakehouseError):
         return error
     if isinstance(error, (KeyboardInterrupt, SystemExit)) or type(error).__name__.endswith("InterruptedError"):
-        return Cancelled(f"{where}: cancelled in {_cell_under_way(run)}", "Nothing of this run was published.")
+        return Cancelled(f"{where}: cancelled in {_cell_under_way(run)}", _published_so_far(run))
     return RunFailed(f"{where}: {type(error).__name__}: {error}", "The run's notebook shows how far it came.")
+
+
+def _published_so_far(run: _Run) -> str:
+    """What of the run can be seen, by the tables' own commits: the kernel may not have lived to tell."""
+    paths = {item.table: tables.lake_path(run.root, item.table) for item in run.spec.writes}
+    done = [
+        table.dotted
+        for table, path in paths.items()
+        if any((commit.ours or {}).get("run_id") == run.run_id for commit in deltalog.commits(path))
+    ]
+    return f"It had published {', '.join(done)}." if done else "Nothing of this run had been published by then."
 
 
 def _cell_error(error: Any, run: _Run) -> LakehouseError:
@@ -189,7 +218,7 @@ def _cell_error(error: Any, run: _Run) -> LakehouseError:
     if isinstance(kind, type) and issubclass(kind, LakehouseError):
         return kind(f"{run.asset.slashed}, cell {cell}: {first}", rest)
     if error.ename == "KeyboardInterrupt":
-        return Cancelled(f"{run.asset.slashed}: cancelled in cell {cell}", "Nothing of this run was published.")
+        return Cancelled(f"{run.asset.slashed}: cancelled in cell {cell}", _published_so_far(run))
     if error.ename == "MemoryError":
         return KernelDied(
             f"{run.asset.slashed}, cell {cell}: out of memory",
@@ -209,10 +238,8 @@ def _original_number(index: int, run: _Run) -> int:
 
 def _cell_under_way(run: _Run) -> str:
     """The cell in which the run ended: the last that papermill began (it calls all of them completed)."""
-    import nbformat
-
     try:
-        cells = nbformat.read(run.folder / record.PARTIAL, as_version=4).cells
+        cells = _executed(run).cells
     except (OSError, ValueError):
         return "its start"
     for index, cell in reversed(list(enumerate(cells))):
@@ -253,8 +280,13 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
         seconds=seconds,
         notebook=notebook,
     )
-    with contextlib.suppress(OSError) if failure else contextlib.nullcontext():
+    try:
         record.save(run.folder / record.RECORD, kept)
+        unfinished.end(run.folder)
+    except OSError as error:
+        if failure is None:
+            what = f"{run.asset.slashed}: done, but its record cannot be written: {error.strerror}"
+            raise RunFailed(what, f"{_published_so_far(run)} Check {run.folder}, then run it again.", str(notebook or "")) from None
     if isinstance(failure, RunFailed) and notebook:
         failure.notebook = str(notebook)
     return kept
@@ -266,7 +298,7 @@ def _keep_notebook(run: _Run, failure: LakehouseError | None) -> tuple[Path | No
 
     partial, final = run.folder / record.PARTIAL, run.folder / record.NOTEBOOK
     try:
-        notebook = nbformat.read(partial if partial.exists() else run.spec.path, as_version=4)
+        notebook = _executed(run)
         if failure is not None:
             words = "\n".join(f"> {line}" for line in str(failure).splitlines())
             notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**This run failed.**\n\n{words}"))
@@ -276,6 +308,16 @@ def _keep_notebook(run: _Run, failure: LakehouseError | None) -> tuple[Path | No
     except (OSError, ValueError):
         return (partial if partial.exists() else None), 0.0
     return final, _seconds_to_first_cell(notebook, run.wall)
+
+
+def _executed(run: _Run) -> Any:
+    """The notebook as far as it came; as it stands in the project where that was never saved, or only in part."""
+    import nbformat
+
+    for name in (record.PARTIAL, record.NOTEBOOK):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return nbformat.read(run.folder / name, as_version=4)
+    return nbformat.read(run.spec.path, as_version=4)
 
 
 def _seconds_to_first_cell(notebook: Any, began: float) -> float:

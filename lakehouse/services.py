@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from lakehouse import tables
 from lakehouse.errors import LakeError, PortTaken, ServiceError
 from lakehouse.settings import Settings
 
@@ -69,7 +70,8 @@ def folder(settings: Settings) -> Path:
     """`<lake>/services`, made if missing. Raises LakeError when the lake cannot be written."""
     path = settings.root / "services"
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        tables.make_folder(settings.root)
+        path.mkdir(exist_ok=True)
     except OSError as error:
         raise _not_writable(settings, error) from None
     return path

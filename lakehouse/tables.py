@@ -31,7 +31,7 @@ def open_root(root: Path) -> Path:
         if not stamp.exists():
             if root.is_dir() and any(entry.name not in OWN_FOLDERS and not entry.name.startswith(".") for entry in root.iterdir()):
                 raise LakeError(f"{root} holds other files and is not a lake", "Set LAKEHOUSE_ROOT to an empty or new folder.")
-            root.mkdir(parents=True, exist_ok=True)
+            make_folder(root)
             beside = root / f".{STAMP}.{os.getpid()}"
             beside.write_text(json.dumps({"format": FORMAT}) + "\n")
             os.replace(beside, stamp)
@@ -50,6 +50,11 @@ def open_root(root: Path) -> Path:
             "Update the project (git pull), or set LAKEHOUSE_ROOT to another lake.",
         )
     return root
+
+
+def make_folder(root: Path) -> None:
+    """The lake's folder, closed to the machine's other users from its first moment on; one that exists stays as it is."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}

@@ -184,3 +184,25 @@ def test_a_python_without_ensurepip_gets_the_name_of_the_package(project: Path, 
 def test_an_installed_package_without_a_project_needs_no_set_up(tmp_path: Path) -> None:
     bootstrap.enter(["run"], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+INTERRUPTED = """
+import sys
+
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "lakehouse.cli":
+            raise KeyboardInterrupt
+
+
+sys.meta_path.insert(0, Interrupt())
+from lakehouse.__main__ import command
+
+sys.exit(command())
+"""
+
+
+def test_ctrl_c_while_the_command_is_still_imported_is_a_cancel() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nlakehouse: cancelled\n")

@@ -148,6 +148,13 @@ def test_a_new_lake_is_stamped_and_opened_again(tmp_path: Path) -> None:
     assert [path.name for path in root.iterdir()] == ["lake.json"]
 
 
+def test_a_new_lake_is_closed_to_other_users_and_one_that_exists_stays_as_it_is(tmp_path: Path) -> None:
+    assert open_root(tmp_path / "a" / "new").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "shared").mkdir(mode=0o755)
+    (tmp_path / "shared").chmod(0o775)
+    assert open_root(tmp_path / "shared").stat().st_mode & 0o777 == 0o775
+
+
 def test_services_may_have_been_there_first(tmp_path: Path) -> None:
     (tmp_path / "services").mkdir()
     (tmp_path / ".gitkeep").touch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
     handed_on = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command("test", context_settings=handed_on)(test)
+    app.command("faults", context_settings=handed_on)(faults)
     app.command("bench", context_settings={**handed_on, "help_option_names": []})(bench)
     app.command("settings")(show_settings)
     notebook = typer.Typer(help="Run one notebook.", no_args_is_help=True)
@@ -62,6 +64,26 @@ def _module(name: str, context: typer.Context) -> int:
     os.chdir(settings.load().project)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", name, *context.args])
+
+
+def faults(
+    context: typer.Context,
+    readme: Annotated[bool, typer.Option("--readme", help="put the table between README.md's markers <!-- faults -->")] = False,
+) -> int:
+    """Break everything that can break, and check that nothing is lost; what follows is handed to pytest.
+
+    (Some 20 minutes: `lakehouse test` runs the short form of it.)
+    """
+    from lakehouse import settings
+
+    project = settings.load().project
+    report = project / "build" / "faults"
+    environ = {**os.environ, "FAULTS_REPORT": str(report), **({"FAULTS_README": str(project / "README.md")} if readme else {})}
+    argv = [sys.executable, "-m", "pytest", "tests/faults", "-m", "", *context.args]
+    code = subprocess.run(argv, cwd=project, env=environ, check=False).returncode
+    if (report / "faults.md").exists():
+        print(f"What was seen: {report / 'faults.md'}")
+    return code
 
 
 def show_settings(as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> int:

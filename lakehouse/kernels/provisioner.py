@@ -86,9 +86,11 @@ class WarmProvisioner(LocalProvisioner):
             return lease.cold(request, files)
 
     def _arguments(self, cmd: list[str]) -> list[str]:
-        # Runs side by side would queue for the one history file of the user's, and nobody scrolls back in them.
-        history = [] if self.target == "sandbox" else ["--HistoryManager.hist_file=:memory:"]
-        return [*cmd, *history]
+        if self.target == "sandbox":
+            return cmd
+        # Runs side by side would queue for the one history file of the user's, and nobody scrolls back in them. What
+        # ipykernel logs of a cancel, frames and all, would reach the terminal: the run's own ending tells it.
+        return [*cmd, "--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=CRITICAL"]
 
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
         return {**telemetry.OFF, **env} | {

@@ -26,18 +26,18 @@ def jobs(project: Project) -> list[Job]:
     """
     groups = _by_space(project)
     if not groups:
-        return [_job(EVERYTHING, project.assets, "Every asset.")] if project.assets else []
+        return [_job(project, EVERYTHING, project.assets, "Every asset.")] if project.assets else []
     main, *others = _ranked(groups)
     foreign = {asset for space in others for asset in groups[space]}
     everything = [asset for asset in project.assets if asset not in foreign]
     made = [
-        _job(EVERYTHING, everything, "Every asset that shares the main partitions or has none."),
-        _job(MONTHLY, _with_ancestors(project, groups[main], foreign), "One month of every asset with partitions."),
+        _job(project, EVERYTHING, everything, "Every asset that shares the main partitions or has none."),
+        _job(project, MONTHLY, _with_ancestors(project, groups[main], foreign), "One month of every asset with partitions."),
     ]
     for space in others:
         rest = foreign - set(groups[space]) | set(groups[main])
         chosen = _with_ancestors(project, groups[space], rest)
-        made.append(_job(_name(space), chosen, f"Assets with partitions from {space.start}."))
+        made.append(_job(project, _name(space), chosen, f"Assets with partitions from {space.start}."))
     return made
 
 
@@ -92,6 +92,6 @@ def _with_ancestors(project: Project, assets: Sequence[TableName], without: set[
     return sorted({*assets, *above} - without)
 
 
-def _job(name: str, assets: Sequence[TableName], description: str) -> Job:
-    keys = [describe.key(asset) for asset in assets]
+def _job(project: Project, name: str, assets: Sequence[TableName], description: str) -> Job:
+    keys = [key for asset in assets for key in describe.keys_of(project, asset)]
     return dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys), description=description)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse import tables
 from lakehouse.errors import LakeError
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def home(settings: Settings) -> Path:
     folder = settings.root / "dagster"
     config = folder / _CONFIG
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        tables.make_folder(settings.root)
+        folder.mkdir(exist_ok=True)
         if not config.exists():
             beside = folder / f".{_CONFIG}.{os.getpid()}"
             shutil.copyfile(Path(__file__).with_name(_CONFIG), beside)

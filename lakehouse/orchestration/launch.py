@@ -28,6 +28,7 @@ from lakehouse.orchestration.instance import instance, told_of_damage
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.orchestration.step import RUN_LABEL
 from lakehouse.plan import Step
+from lakehouse.processes import this_process
 from lakehouse.project import Project
 from lakehouse.record import CheckRecord, RunRecord
 from lakehouse.settings import Settings
@@ -62,6 +63,7 @@ def execute(project: Project, settings: Settings, steps: Sequence[Step], on_even
     """Runs `steps`, in as few Dagster runs as can be; returns an outcome for each, in their order.
 
     What stands on a failed step is skipped, everything else runs to its end. An interrupt cancels the run and returns.
+    Raises LakeError where Dagster's store cannot be used.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -131,7 +133,7 @@ class _Execution:
             return self._store.create_run_for_job(
                 self._job.get_subset(asset_selection=keys).get_definition(),
                 asset_selection=keys,
-                tags={abandoned.PROCESS: abandoned.this_process(), **range_tags(months)},
+                tags={abandoned.PROCESS: this_process(), **range_tags(months)},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 remote_job_origin=_origin(self._project.path),
                 job_code_origin=self._job.get_python_origin(),

@@ -15,6 +15,9 @@ from lakehouse.spark.watch import Watch
 # gone silent, or its reader is slow: both are served by asking again.
 STREAM_SECONDS = 30.0
 BACKGROUND = "/ReleaseExecute"
+DETAILS = "/FetchErrorDetails"
+# What a server still answers that was told to end.
+ENDING = ("stopped SparkContext", "SparkContext was shut down", "SparkContext has been shutdown")
 
 
 class WatchedBuilder(DefaultChannelBuilder):
@@ -36,7 +39,8 @@ class WatchedChannel(grpc.Channel):
         self._watch = watch
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        return _Single(self._channel.unary_unary(method, *args, **kwargs).future, self._watch, not method.endswith(BACKGROUND))
+        single = _Single(self._channel.unary_unary(method, *args, **kwargs).future, self._watch, not method.endswith(BACKGROUND))
+        return (lambda *asked, **more: with_cause(single(*asked, **more))) if method.endswith(DETAILS) else single
 
     def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return _Single(self._channel.stream_unary(method, *args, **kwargs).future, self._watch)
@@ -68,6 +72,23 @@ class WatchedChannel(grpc.Channel):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def with_cause(details: Any) -> Any:
+    """Puts an error's deepest cause into its message, as a last line.
+
+    Spark's own message often says no more than that a task failed while writing: not that the disk is full.
+    """
+    if not details.HasField("root_error_idx"):
+        return details
+    error = root = details.errors[details.root_error_idx]
+    for _ in details.errors:
+        error = details.errors[error.cause_idx] if error.HasField("cause_idx") else error
+    told = error.message.strip().partition("\n")[0]
+    if told and told not in root.message:
+        kind = error.error_type_hierarchy[0].rpartition(".")[2] if error.error_type_hierarchy else "error"
+        root.message = f"{root.message.rstrip()}\nCaused by {kind}: {told}"
+    return details
 
 
 class _Single:
@@ -116,5 +137,9 @@ class _Stream:
 def _explain(error: Exception, watch: Watch) -> None:
     """Raises SparkLost if that is what the error means; else the error stands (and pyspark may try again)."""
     watch.refuse_if_lost()
-    if isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.UNAVAILABLE:
+    if not isinstance(error, grpc.RpcError):
+        return
+    if any(words in (error.details() or "") for words in ENDING):
+        watch.ending()
+    elif error.code() is grpc.StatusCode.UNAVAILABLE:
         watch.judge()

@@ -99,6 +99,11 @@ class Watch:
         self._examine()
         self.refuse_if_lost()
 
+    def ending(self) -> None:
+        """The server says itself that it comes to its end: raises SparkLost."""
+        self.lost = self.lost or self._error("was told to end (by `lakehouse down`, or by a signal)")
+        self.refuse_if_lost()
+
     def close(self) -> None:
         with self._changed:
             self._closed = True

@@ -6,6 +6,7 @@ import sys
 import dagster as dg
 
 from lakehouse.orchestration import abandoned
+from lakehouse.processes import this_process
 
 
 def test_a_run_whose_process_was_killed_is_failed_and_others_are_left_alone() -> None:
@@ -16,7 +17,7 @@ def test_a_run_whose_process_was_killed_is_failed_and_others_are_left_alone() ->
             name: store.create_run_for_job(
                 dg.GraphDefinition("nothing").to_job(), status=dg.DagsterRunStatus.STARTED, tags={abandoned.PROCESS: process}
             ).run_id
-            for name, process in {"killed": f"{gone.pid}-1", "ours": abandoned.this_process()}.items()
+            for name, process in {"killed": f"{gone.pid}-1", "ours": this_process()}.items()
         }
         foreign = store.create_run_for_job(dg.GraphDefinition("nothing").to_job(), status=dg.DagsterRunStatus.STARTED).run_id
         abandoned.settle(store)

@@ -11,7 +11,7 @@ from lakehouse import services
 from lakehouse.errors import NotebookError
 from lakehouse.orchestration.definitions import build_definitions
 from tests.notebooks import contract, notebook, project
-from tests.orchestration.conftest import PARAMETERS, Place, place_of, small_project
+from tests.orchestration.conftest import PARAMETERS, Place, monthly_contract, place_of, small_project
 
 
 def load(place: Place) -> Any:
@@ -140,3 +140,14 @@ def test_a_broken_notebook_is_refused_with_its_place(tmp_path: Path) -> None:
     folder = small_project(tmp_path / "p", {"silver/b": notebook("silver/c", 'lake.write(1, "silver.b")')})
     with pytest.raises(NotebookError, match=r"notebooks/silver/b\.ipynb, cell 4"):
         load(place_of(folder, tmp_path / "lake"))
+
+
+def test_a_notebook_of_two_tables_is_in_every_job_with_both(tmp_path: Path) -> None:
+    writes = ['df = lake.read("bronze.things")', 'lake.write(df, "silver.a")', 'lake.write(df, "silver.counts")']
+    both = notebook("silver/a", *writes, parameters=PARAMETERS, imports="from lakehouse import month")
+    folder = small_project(tmp_path / "project", {"silver/a": both})
+    project(folder, {}, {"silver.counts": monthly_contract("silver.counts")})
+    repository = load(place_of(folder, tmp_path / "lake"))
+    for job in ("everything", "monthly"):
+        names = {key.to_user_string() for key in repository.get_job(job).asset_layer.executable_asset_keys}
+        assert {"silver/a", "silver/counts"} <= names, job

@@ -87,6 +87,13 @@ def test_a_stopped_server_is_told_and_replaced(own: Settings) -> None:
     assert not psutil.pid_exists(first.pid or 0) or psutil.Process(first.pid).status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_server_that_was_told_to_end_is_told(own: Settings) -> None:
+    """It still answers for a moment, and its answers are its own trouble: they are no error of the query's."""
+    error = lost(own, lambda pid: os.kill(pid, signal.SIGTERM))
+    assert "was told to end" in error.what or "ended: process" in error.what
+    assert "The next run starts a new one" in error.hint
+
+
 def test_a_server_out_of_memory_is_told_with_its_last_line(own: Settings) -> None:
     error = lost(own, lambda _pid: None, "SELECT size(sequence(0L, 400000000L + id)) FROM range(0, 1, 1, 1)")
     assert "ran out of memory and ended" in error.what and "java.lang.OutOfMemoryError" in error.what

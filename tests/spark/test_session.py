@@ -91,6 +91,29 @@ def test_an_error_in_a_query_is_told_once_and_without_javas_frames(spark: SparkS
     assert capfd.readouterr().err == ""
 
 
+def test_an_error_ends_with_its_deepest_cause(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(10).write.parquet(str(tmp_path / "table"))
+    (file,) = [path for path in (tmp_path / "table").glob("*.parquet") if path.stat().st_size > 300][-1:]
+    file.write_bytes(b"no parquet")
+    with pytest.raises(Exception, match=r"\nCaused by RuntimeException: .* is not a Parquet file") as caught:
+        spark.read.schema("id bigint").parquet(str(tmp_path / "table")).collect()
+    assert str(caught.value).count("Caused by") == 1
+
+
+def test_details_without_a_cause_stay_as_they_are() -> None:
+    from pyspark.sql.connect.proto import FetchErrorDetailsResponse as Details
+
+    errors = [Details.Error(message="writing failed", cause_idx=1), Details.Error(message="disk full\nat", cause_idx=2)]
+    errors[1].error_type_hierarchy.append("java.io.IOException")
+    loop = Details(root_error_idx=0, errors=[*errors, Details.Error(message="")])
+    assert channel.with_cause(loop).errors[0].message == "writing failed"
+    del loop.errors[2]
+    loop.errors[1].ClearField("cause_idx")
+    assert channel.with_cause(loop).errors[0].message == "writing failed\nCaused by IOException: disk full"
+    assert channel.with_cause(loop).errors[0].message.count("Caused by") == 1
+    assert channel.with_cause(Details()).errors == []
+
+
 def test_a_sessions_work_is_stopped_from_outside(settings: Settings) -> None:
     own = session.connect(settings, str(uuid.uuid4()))
     own.sql("SELECT 1").collect()
