@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltafiles, deltalog, raw, record, tables
+from lakehouse import deltafiles, deltalog, holds, raw, record, tables
 from lakehouse.deltafiles import DataFile
 from lakehouse.errors import LakeError, LakehouseError
 from lakehouse.names import TableName
@@ -25,7 +26,8 @@ DOCTOR = "`lakehouse doctor` says what can be done."
 
 @dataclass
 class Verified:
-    """How much was looked at; `released` counts versions that a vacuum has let go of since, which is no finding."""
+    """How much was looked at; `released` counts versions that a vacuum has let go of since, which is no finding where
+    nothing holds them."""
 
     raw_files: int = 0
     versions: int = 0
@@ -51,12 +53,13 @@ def _all(settings: Settings, only: Collection[TableName] | None, found: Verified
     named = _Named(settings.root)
     yield from named.read_runs(only, found, tell)
     yield from named.read_commits(tell)
+    held = _held(settings)
     for table, versions in sorted(named.versions.items()):
         if only is None or table in only:
             tell(f"versions of {table}")
             yield from _named_versions(settings.root, table, versions)
             if table not in named.unreadable:
-                yield from _files(settings.root, table, versions, found)
+                yield from _files(settings.root, table, versions, held, found)
     yield from _models(settings, only, found, tell)
 
 
@@ -138,7 +141,17 @@ def _named_versions(root: Path, table: TableName, named: dict[int, str]) -> Iter
             yield Trouble(table.dotted, what, todo, by)
 
 
-def _files(root: Path, table: TableName, named: dict[int, str], found: Verified) -> Iterator[Trouble]:
+def _held(settings: Settings) -> set[tuple[TableName, int]]:
+    """The versions that a vacuum of ours would keep; none where what tells of them cannot be read, which is a finding too."""
+    try:
+        return {(hold.table, hold.version) for hold in holds.holds(settings, timedelta())}
+    except LakehouseError:
+        return set()
+
+
+def _files(
+    root: Path, table: TableName, named: dict[int, str], held: set[tuple[TableName, int]], found: Verified
+) -> Iterator[Trouble]:
     """Looks at the files of each named version, each file once."""
     path = tables.lake_path(root, table)
     newest = deltalog.latest(path)
@@ -153,7 +166,8 @@ def _files(root: Path, table: TableName, named: dict[int, str], found: Verified)
                 if file not in flaws:
                     flaws[file] = deltafiles.flaw(file)
             bad = [file for file in files.values() if flaws[file]]
-            if bad and all(flaws[file] == "is gone" and file.path in released for file in bad):
+            let_go = (table, version) not in held
+            if bad and let_go and all(flaws[file] == "is gone" and file.path in released for file in bad):
                 found.released += 1
             elif bad:
                 yield _lost(table, version, bad, flaws, named[version], newest=version == newest)
