@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ from lakehouse.project import Project
 from lakehouse.record import CheckRecord, Result, RunRecord
 from lakehouse.settings import Settings
 
+_FILES = 128
 # How Spark and Delta speak of files that are gone, cut off or changed.
 _DAMAGED = ("FAILED_READ_FILE", "ChecksumException", "Checksum error", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -67,9 +69,10 @@ def run(
 
     `waited` is for how many seconds it could have run already, and waited for its turn: kept with the other timings.
 
-    Raises ParameterError, PartitionError or UnknownName before any kernel starts; afterwards CellFailed, KernelDied,
+    Raises ParameterError, PartitionError, UnknownName or SetupError before any kernel starts; afterwards CellFailed, KernelDied,
     CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
     """
+    _refuse_few_files()
     project = Project.load(settings.project)
     spec = project.notebook(asset)
     parameters = project.bind(asset, values)
@@ -85,6 +88,15 @@ def run(
         _finish(run, failure)
         raise failure from None
     return _finish(run, None, result)
+
+
+def _refuse_few_files() -> None:
+    """With no file left to open, a Jupyter client waits for its kernel for ever."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _FILES:
+        raise errors.SetupError(
+            f"This process may open only {soft} files, and a run takes up to {_FILES}", "Raise it: ulimit -n 1024"
+        )
 
 
 def _settle_abandoned(spec: NotebookSpec, settings: Settings) -> None:
@@ -226,6 +238,8 @@ def _cell_error(error: Any, run: _Run) -> LakehouseError:
         )
     if any(words in (error.evalue or "") for words in _DAMAGED):
         rest = f"{rest}\n`lakehouse doctor` looks at the lake's files and says what can be done.".strip()
+    if error.ename == "CellExecutionError" and not first:
+        first = "an error that the kernel could not describe: it may have no memory or no open files left"
     line = next((text.strip() for text in (error.source or "").splitlines() if text.strip()), "")
     return CellFailed(f"{run.asset.slashed}, cell {cell} ({line[:80]}): {error.ename}: {first}", rest)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
 
 import pytest
 
-from lakehouse import record
+from lakehouse.spark import server
 from tests.faults import injections
 from tests.faults.conftest import Promise
 from tests.faults.injections import BEFORE_READING, BEFORE_RECORD, Moment, fill, make_room, read_only, small_disk, writable
@@ -127,39 +126,47 @@ def test_read_only(scene: Scene, promise: Promise, factor: int, where: str) -> N
         seen.rerun(again(scene, factor))
 
 
-Limit = Callable[[Scene, Moment], int]
-KERNEL = pytest.param("the kernel", lambda scene, moment: moment.kernel(), id="kernel", marks=pytest.mark.faults)
-SPARK = pytest.param("the Spark server", lambda scene, moment: injections.spark_pid(scene), id="spark", marks=pytest.mark.faults)
-
-
-@pytest.mark.parametrize(("whose", "pid"), [KERNEL, SPARK])
-def test_no_more_files_may_be_opened(scene: Scene, promise: Promise, factor: int, whose: str, pid: Limit) -> None:
-    with promise(f"{whose} may open no more files", "the run fails and says so; run again", "3e") as seen:
+@pytest.mark.faults
+def test_a_kernel_that_may_open_no_more_files(scene: Scene, promise: Promise, factor: int) -> None:
+    with promise("the kernel may open no more files", "the run fails and says so; run again", "3e") as seen:
         moment = Moment(scene, BEFORE_READING, factor)
         process = caught(scene, moment, *NOTEBOOK)
-        limited = pid(scene, moment)
-        before = resource.prlimit(limited, resource.RLIMIT_NOFILE)
-        resource.prlimit(limited, resource.RLIMIT_NOFILE, (3, before[1]))
         seen.fault_happened()
+        resource.prlimit(moment.kernel(), resource.RLIMIT_NOFILE, (3, 3))
         scene.release(BEFORE_READING)
         assert end(process) == 1
         seen.told()
-        if whose != "the kernel":
-            resource.prlimit(limited, resource.RLIMIT_NOFILE, before)
+        seen.settled(at_most=0)
+        seen.cause_is_told("Too many open files", "no open files left", "Spark")
+        seen.rerun(again(scene, factor))
+
+
+@pytest.mark.faults
+def test_a_server_that_may_open_no_more_files(scene: Scene, promise: Promise, factor: int) -> None:
+    """It answers nobody new; whoever needs it replaces it."""
+    with promise("the Spark server may open no more files", "a new server, or the run fails and says so", "3e") as seen:
+        moment = Moment(scene, BEFORE_READING, factor)
+        process = caught(scene, moment, *NOTEBOOK)
+        seen.fault_happened()
+        resource.prlimit(injections.spark_pid(scene), resource.RLIMIT_NOFILE, (3, 3))
+        scene.release(BEFORE_READING)
+        code = end(process)
+        seen.told()
         seen.settled()
-        seen.cause_is_told("Too many open files", "Spark", "the kernel died")
+        if code:
+            seen.cause_is_told("Too many open files", "Spark server")
+        server.stop(scene.settings)
         seen.rerun(again(scene, factor))
 
 
 @pytest.mark.faults
 def test_a_runner_that_may_open_few_files(scene: Scene, promise: Promise, factor: int) -> None:
-    with promise("the runner may open 24 files", "it fails and says so, leaving nothing; run again", "3e") as seen:
+    with promise("the runner may open 24 files", "refused before anything starts", "3e") as seen:
         scene.control(factor)
         seen.fault_happened()
         limited = scene.start(*NOTEBOOK, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)))
-        assert end(limited) != 0
+        assert end(limited) == 2
         seen.told()
-        assert "Too many open files" in seen.said
-        seen.settled()
+        assert "may open only 24 files" in seen.said and "ulimit -n" in seen.said
+        seen.settled(at_most=0)
         seen.rerun(again(scene, factor))
-    assert all((path / record.RECORD).exists() for path in scene.run_folders())
