@@ -69,8 +69,8 @@ def run(
 
     `waited` is for how many seconds it could have run already, and waited for its turn: kept with the other timings.
 
-    Raises ParameterError, PartitionError, UnknownName or SetupError before any kernel starts; afterwards CellFailed, KernelDied,
-    CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
+    Raises ParameterError, PartitionError, UnknownName, SetupError or LakeError before any kernel starts; afterwards CellFailed,
+    KernelDied, CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
     """
     _refuse_few_files()
     project = Project.load(settings.project)
