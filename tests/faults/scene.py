@@ -58,7 +58,7 @@ SIGNALS = """
         if not now["seconds"]:
             return f"value * {now['factor']} as value"
         sleep = f"java_method('java.lang.Thread', 'sleep', cast({now['seconds'] * 1000} as bigint) + id * 0)"
-        return f"if({sleep} = 'x', 0D, value * {now['factor']}) as value"
+        return f"if(id = 0 and {sleep} = 'x', 0D, value * {now['factor']}) as value"
 """
 
 MADE = """
