@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lakehouse import services
 from lakehouse.errors import UnknownName
 from lakehouse.project import Project
 from lakehouse.settings import Settings
@@ -24,7 +23,7 @@ from lakehouse.spark import server
 from tests.benchmarks import environments, machine, report
 from tests.benchmarks.rounds import LAKEHOUSE
 from tests.benchmarks.timing import BenchmarkFailed, timed
-from tests.benchmarks.variants import SHIPPED, Variant, running
+from tests.benchmarks.variants import SHIPPED, Variant, running, settled
 
 HEADERS = ["what", "variant", "work", "seconds", "to shipped", "note"]
 SMALL = "small_writes"
@@ -183,7 +182,8 @@ def run(now: Settings, scratch: Path, rounds: int, only: Sequence[str], wanted: 
     """Measures, prints, saves. Raises BenchmarkFailed where a variant cannot do its work."""
     chosen = Project.load(now.project).select([f"+{name}" if not name.startswith(("+", "*")) else name for name in only])
     timed([*LAKEHOUSE, "run", "raw/*"], scratch / "landing.log")
-    _await_archive(now)
+    settled(now)
+    server.stop(now)
     tuning = Tuning(now, scratch, rounds, [asset.slashed for asset in chosen], wanted)
     (scratch / "tables").mkdir()
     for part in (tuning.start, tuning.small_writes, tuning.graph, tuning.pandas):
@@ -198,14 +198,6 @@ def run(now: Settings, scratch: Path, rounds: int, only: Sequence[str], wanted: 
     body = f"{report.markdown(HEADERS, rows)}\n\n{caption}."
     if wanted or not report.put(now.project / "README.md", "tuning", body):
         print(body)
-
-
-def _await_archive(now: Settings) -> None:
-    """The first server on a machine makes Java's archive of classes beside it: nothing is measured meanwhile."""
-    server.ensure(now)
-    while (settling := services.read(now, server.SETTLE)) and settling.alive:
-        time.sleep(0.5)
-    server.stop(now)
 
 
 def table(measured: Sequence[dict[str, Any]]) -> list[list[str]]:
