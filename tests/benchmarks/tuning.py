@@ -110,7 +110,7 @@ class Tuning:
 
     def note(self, group: str, name: str, work: str, told: dict[str, Any]) -> dict[str, Any]:
         self.rows.append({"group": group, "variant": name, "work": work, **told})
-        print(f"{work}: {group}, {name}: {', '.join(f'{each:.2f}' for each in told['seconds'])} s", flush=True)
+        print(f"{work}: {group}, {name}: {', '.join(map(_short, told['seconds']))} s", flush=True)
         return told
 
     def _ask(self, work: str, *names: str, rounds: int | None = None) -> dict[str, Any]:
@@ -209,12 +209,16 @@ def table(measured: Sequence[dict[str, Any]]) -> list[list[str]]:
         base = statistics.median(shipped)
         spread = f"{min(shipped) / base:.2f}-{max(shipped) / base:.2f}"
         note = next(each["note"] for each in same if each["group"] == SHIPPED.group)
-        rows.append([SHIPPED.group, SHIPPED.name, work, f"{base:.2f}", spread, note])
+        rows.append([SHIPPED.group, SHIPPED.name, work, _short(base), spread, note])
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for each in same:
             if each["group"] != SHIPPED.group:
                 groups.setdefault((each["group"], each["variant"]), []).append(each)
         for (group, name), told in groups.items():
             middle = statistics.median(seconds for each in told for seconds in each["seconds"])
-            rows.append([group, name, work, f"{middle:.2f}", f"{middle / base:.2f}", told[-1]["note"]])
+            rows.append([group, name, work, _short(middle), _short(middle / base), told[-1]["note"]])
     return rows
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
