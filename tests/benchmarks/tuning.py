@@ -27,6 +27,7 @@ from tests.benchmarks.variants import SHIPPED, Variant, running, settled
 
 HEADERS = ["what", "variant", "work", "seconds", "to shipped", "note"]
 SMALL = "small_writes"
+LIMIT_SECONDS = 1200  # a workload's: the longest takes a tenth of it a round
 TIERS = ("-XX:Tier4",)
 
 GRAPH = [
@@ -171,8 +172,11 @@ class Tuning:
 
 
 def _told(command: list[str], cwd: Path) -> dict[str, Any]:
-    """The last line that a workload printed. Raises BenchmarkFailed."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    """The last line that a workload printed. Raises BenchmarkFailed, also where it stands still."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise BenchmarkFailed(f"{' '.join(command)[:200]} was not done within {LIMIT_SECONDS} s", "See the server's log.") from None
     if done.returncode:
         raise BenchmarkFailed(f"{' '.join(command)[:200]} failed", f"Its last words:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
