@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lakehouse import services
 from lakehouse.errors import UnknownName
 from lakehouse.project import Project
 from lakehouse.settings import Settings
@@ -24,10 +23,11 @@ from lakehouse.spark import server
 from tests.benchmarks import environments, machine, report
 from tests.benchmarks.rounds import LAKEHOUSE
 from tests.benchmarks.timing import BenchmarkFailed, timed
-from tests.benchmarks.variants import SHIPPED, Variant, running
+from tests.benchmarks.variants import SHIPPED, Variant, running, settled
 
 HEADERS = ["what", "variant", "work", "seconds", "to shipped", "note"]
 SMALL = "small_writes"
+LIMIT_SECONDS = 1200  # a workload's: the longest takes a tenth of it a round
 TIERS = ("-XX:Tier4",)
 
 GRAPH = [
@@ -111,7 +111,7 @@ class Tuning:
 
     def note(self, group: str, name: str, work: str, told: dict[str, Any]) -> dict[str, Any]:
         self.rows.append({"group": group, "variant": name, "work": work, **told})
-        print(f"{work}: {group}, {name}: {', '.join(f'{each:.2f}' for each in told['seconds'])} s", flush=True)
+        print(f"{work}: {group}, {name}: {', '.join(map(_short, told['seconds']))} s", flush=True)
         return told
 
     def _ask(self, work: str, *names: str, rounds: int | None = None) -> dict[str, Any]:
@@ -172,8 +172,11 @@ class Tuning:
 
 
 def _told(command: list[str], cwd: Path) -> dict[str, Any]:
-    """The last line that a workload printed. Raises BenchmarkFailed."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    """The last line that a workload printed. Raises BenchmarkFailed, also where it stands still."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise BenchmarkFailed(f"{' '.join(command)[:200]} was not done within {LIMIT_SECONDS} s", "See the server's log.") from None
     if done.returncode:
         raise BenchmarkFailed(f"{' '.join(command)[:200]} failed", f"Its last words:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -183,7 +186,8 @@ def run(now: Settings, scratch: Path, rounds: int, only: Sequence[str], wanted: 
     """Measures, prints, saves. Raises BenchmarkFailed where a variant cannot do its work."""
     chosen = Project.load(now.project).select([f"+{name}" if not name.startswith(("+", "*")) else name for name in only])
     timed([*LAKEHOUSE, "run", "raw/*"], scratch / "landing.log")
-    _await_archive(now)
+    settled(now)
+    server.stop(now)
     tuning = Tuning(now, scratch, rounds, [asset.slashed for asset in chosen], wanted)
     (scratch / "tables").mkdir()
     for part in (tuning.start, tuning.small_writes, tuning.graph, tuning.pandas):
@@ -200,14 +204,6 @@ def run(now: Settings, scratch: Path, rounds: int, only: Sequence[str], wanted: 
         print(body)
 
 
-def _await_archive(now: Settings) -> None:
-    """The first server on a machine makes Java's archive of classes beside it: nothing is measured meanwhile."""
-    server.ensure(now)
-    while (settling := services.read(now, server.SETTLE)) and settling.alive:
-        time.sleep(0.5)
-    server.stop(now)
-
-
 def table(measured: Sequence[dict[str, Any]]) -> list[list[str]]:
     """One row for each thing tried, after the shipped server's own for the same work, whose ratio is its spread."""
     rows = []
@@ -217,12 +213,16 @@ def table(measured: Sequence[dict[str, Any]]) -> list[list[str]]:
         base = statistics.median(shipped)
         spread = f"{min(shipped) / base:.2f}-{max(shipped) / base:.2f}"
         note = next(each["note"] for each in same if each["group"] == SHIPPED.group)
-        rows.append([SHIPPED.group, SHIPPED.name, work, f"{base:.2f}", spread, note])
+        rows.append([SHIPPED.group, SHIPPED.name, work, _short(base), spread, note])
         groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for each in same:
             if each["group"] != SHIPPED.group:
                 groups.setdefault((each["group"], each["variant"]), []).append(each)
         for (group, name), told in groups.items():
             middle = statistics.median(seconds for each in told for seconds in each["seconds"])
-            rows.append([group, name, work, f"{middle:.2f}", f"{middle / base:.2f}", told[-1]["note"]])
+            rows.append([group, name, work, _short(middle), _short(middle / base), told[-1]["note"]])
     return rows
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"

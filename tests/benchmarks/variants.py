@@ -6,11 +6,13 @@ that function's answer is changed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakehouse import services
 from lakehouse.settings import Settings
 from lakehouse.spark import launch, server
 
@@ -47,3 +49,10 @@ def running(variant: Variant, now: Settings) -> Iterator[server.Server]:
     finally:
         launch.command = shipped
         server.stop(now)
+
+
+def settled(now: Settings) -> None:
+    """The lake's server runs, and what the first one on a machine starts beside it (Java's archive of classes) is done."""
+    server.ensure(now)
+    while (settling := services.read(now, server.SETTLE)) and settling.alive:
+        time.sleep(0.5)
