@@ -56,7 +56,7 @@ def ensure(settings: Settings, tell: Callable[[str], None] = lambda words: None)
         found = _look(path)
         if found and found.fingerprint == mark:
             return found
-        _refuse_knownfailure_note(path, mark)
+        _refuse_known_failure(path, mark)
         tell("lakehouse: importing the libraries for warm kernels, once (10 to 30 s) ...")
         log = _log(settings)
         _start(settings.root, path, mark, log)
@@ -182,7 +182,7 @@ def failure_note(path: Path) -> Path:
     return path.with_suffix(".failed")
 
 
-def _refuse_knownfailure_note(path: Path, mark: str) -> None:
+def _refuse_known_failure(path: Path, mark: str) -> None:
     """What has failed once would fail again, after the same long wait."""
     with contextlib.suppress(FileNotFoundError):
         known, _, words = failure_note(path).read_text().partition("\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -40,12 +41,21 @@ def one_interrupt() -> Iterator[None]:
 def end_with_run() -> None:
     """Has this step's process told to end (SIGTERM) when the run's process dies, even by kill -9. Linux only.
 
-    A step that was started by multiprocessing's fork server is told of that one's end, which ends with the run's process.
+    Linux tells a child of its parent's end. A step that multiprocessing's fork server has started is that one's child,
+    which lives as long as its children do: there a thread waits for the run's end.
     """
     parent = multiprocessing.parent_process()
     if parent is None or sys.platform != "linux":
         return
-    death_signal = 1  # PR_SET_PDEATHSIG
-    ctypes.CDLL(None, use_errno=True).prctl(death_signal, signal.SIGTERM)
-    if not parent.is_alive():  # it died before we could ask
-        raise KeyboardInterrupt
+    if os.getppid() == parent.pid:
+        death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None, use_errno=True).prctl(death_signal, signal.SIGTERM)
+        if not parent.is_alive():  # it died before we could ask
+            raise KeyboardInterrupt
+        return
+
+    def end() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end, name="end-with-run", daemon=True).start()

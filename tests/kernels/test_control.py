@@ -60,7 +60,7 @@ def test_a_failed_start_is_not_tried_again_and_again(place, monkeypatch):
         kernels.ensure(place.settings)
     assert time.monotonic() - began < 1
     kernels.stop(place.settings)
-    assert not control._failure(rendezvous.address(place.settings.root)).exists()
+    assert not control.failure_note(rendezvous.address(place.settings.root)).exists()
 
 
 def test_the_kernelspec_names_the_provisioner_and_the_environments_python(tmp_path):
