@@ -141,16 +141,13 @@ class Project:
     def descendants(self, asset: TableName) -> set[TableName]:
         return _reach(self._edges[1], asset)
 
-    def depth_below(self, asset: TableName) -> int:
-        """How many assets the longest chain below `asset` has."""
-        return self._depths.get(asset, 0)
-
-    @cached_property
-    def _depths(self) -> dict[TableName, int]:
-        depths: dict[TableName, int] = {}
+    def longest_chains(self, seconds: Mapping[TableName, float]) -> dict[TableName, float]:
+        """For each asset the seconds of the longest chain that begins with it; those not in `seconds` count one."""
+        chains: dict[TableName, float] = {}
         for asset in reversed(self.order()):
-            depths[asset] = max((1 + depths.get(child, 0) for child in self.children(asset)), default=0)
-        return depths
+            below = max((chains.get(child, 0.0) for child in self.children(asset)), default=0.0)
+            chains[asset] = seconds.get(asset, 1.0) + below
+        return chains
 
     def order(self) -> tuple[TableName, ...]:
         """All assets, each after its parents, the same each time. Assets on a cycle come last."""

@@ -65,11 +65,13 @@ def test_the_graph_follows_from_reads_and_writes(diamond: Project) -> None:
     assert TableName("explore", "tour") not in diamond.assets
 
 
-def test_the_longest_chain_below_an_asset_is_counted(diamond: Project) -> None:
-    depths = {asset.slashed: diamond.depth_below(asset) for asset in diamond.assets}
-    assert depths == {
-        "raw/things": 5, "bronze/things": 4, "silver/a": 3, "silver/b": 3, "gold/both": 2, "models/m": 1, "scores/s": 0,
+def test_the_longest_chain_from_an_asset_on(diamond: Project) -> None:
+    chains = {asset.slashed: seconds for asset, seconds in diamond.longest_chains({}).items()}
+    assert chains == {
+        "raw/things": 6, "bronze/things": 5, "silver/a": 4, "silver/b": 4, "gold/both": 3, "models/m": 2, "scores/s": 1,
     }  # fmt: skip
+    known = diamond.longest_chains({TableName("silver", "b"): 7.5, TableName("scores", "s"): 0.5})
+    assert (known[TableName("silver", "a")], known[TableName("silver", "b")]) == (3.5, 10.0)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@
 import dagster as dg
 from dagster._core.storage.tags import PRIORITY_TAG
 
+from lakehouse import record
 from lakehouse.code import code_identity
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
@@ -18,18 +19,18 @@ from lakehouse.source import Source
 
 def all_assets(project: Project, settings: Settings) -> list[dg.AssetsDefinition]:
     """Every source's landing and every notebook that writes something."""
-    steps = Steps(project, settings)
-    landings = [_landing(steps, source) for source in project.sources.values()]
-    notebooks = [_notebook(steps, spec) for spec in project.notebooks.values() if spec.outputs]
+    steps, tags = Steps(project, settings), _priorities(project, settings)
+    landings = [_landing(steps, source, tags[source.name]) for source in project.sources.values()]
+    notebooks = [_notebook(steps, spec, tags[spec.name]) for spec in project.notebooks.values() if spec.outputs]
     return [*landings, *notebooks]
 
 
-def _landing(steps: Steps, source: Source) -> dg.AssetsDefinition:
+def _landing(steps: Steps, source: Source, tags: dict[str, str]) -> dg.AssetsDefinition:
     table = source.name
 
     @dg.multi_asset(
         name=describe.op_name(table),
-        op_tags=_priority(steps.project, table),
+        op_tags=tags,
         specs=[describe.raw_asset(steps.project, source)],
         backfill_policy=dg.BackfillPolicy.single_run() if source.partitions else None,
     )
@@ -39,14 +40,14 @@ def _landing(steps: Steps, source: Source) -> dg.AssetsDefinition:
     return land
 
 
-def _notebook(steps: Steps, spec: NotebookSpec) -> dg.AssetsDefinition:
+def _notebook(steps: Steps, spec: NotebookSpec, tags: dict[str, str]) -> dg.AssetsDefinition:
     project = steps.project
     contracts = {table: project.contracts[table] for table in spec.outputs if table in project.contracts}
     partitioned = project.partitions_of(spec.name) is not None
 
     @dg.multi_asset(
         name=describe.op_name(spec.name),
-        op_tags=_priority(project, spec.name),
+        op_tags=tags,
         description=spec.title or None,
         specs=list(describe.notebook_assets(project, spec, code_identity(project, spec)[:16])),
         check_specs=[check for table, contract in contracts.items() for check in checks.specs(table, contract)],
@@ -59,9 +60,14 @@ def _notebook(steps: Steps, spec: NotebookSpec) -> dg.AssetsDefinition:
     return run
 
 
-def _priority(project: Project, asset: TableName) -> dict[str, str]:
-    """Of the steps that could run, the one with the longest chain below goes first: the chain is what a run waits for."""
-    return {PRIORITY_TAG: str(project.depth_below(asset))}
+def _priorities(project: Project, settings: Settings) -> dict[TableName, dict[str, str]]:
+    """Of the steps that could run, the one that begins the longest chain goes first: that chain is what a run waits for.
+
+    How long each takes is known from its last run.
+    """
+    last = {asset: record.latest(settings.root, asset, "succeeded") for asset in project.notebooks}
+    chains = project.longest_chains({asset: run.seconds for asset, run in last.items() if run})
+    return {asset: {PRIORITY_TAG: str(round(chain))} for asset, chain in chains.items()}
 
 
 def _parameters(spec: NotebookSpec) -> dict[str, dg.Field]:

@@ -49,7 +49,7 @@ def test_an_asset_tells_what_its_notebook_and_contract_say(place: Place) -> None
 
 def test_steps_that_more_waits_for_go_first(place: Place) -> None:
     priorities = {node.name: int(node.tags["dagster/priority"]) for node in load(place).get_job("everything").nodes}
-    assert priorities == {"raw__things": 3, "bronze__things": 2, "silver__a": 1, "silver__b": 0, "gold__sums": 0}
+    assert priorities == {"raw__things": 4, "bronze__things": 3, "silver__a": 2, "silver__b": 1, "gold__sums": 1}
 
 
 def test_a_source_is_a_landing(place: Place) -> None:
