@@ -118,8 +118,13 @@ def stop(settings: Settings, name: str, grace: float = GRACE_SECONDS) -> bool:
     process = service.process() if service else None
     if process is not None:
         _end(process, grace)
-    (settings.root / "services" / f"{name}.json").unlink(missing_ok=True)
+    forget(settings, name)
     return process is not None
+
+
+def forget(settings: Settings, name: str) -> None:
+    """Takes out what was written down of `name`, as one does that ends by itself."""
+    (settings.root / "services" / f"{name}.json").unlink(missing_ok=True)
 
 
 def log_path(settings: Settings, name: str) -> Path:

@@ -43,4 +43,8 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(Settings.model_validate_json(sys.argv[1]))
+    ours = Settings.model_validate_json(sys.argv[1])
+    try:
+        main(ours)
+    finally:
+        services.forget(ours, server.SETTLE)

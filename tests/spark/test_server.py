@@ -162,3 +162,11 @@ def test_a_wrong_token_is_told(settings: Settings) -> None:
 def test_an_address_that_is_none_is_refused(settings: Settings, url: str) -> None:
     with pytest.raises(SettingsError, match="LAKEHOUSE_SPARK"):
         server.ensure(settings.model_copy(update={"spark": url}))
+
+
+def test_what_settles_a_server_leaves_no_word_of_itself(settings: Settings, tmp_path: Path) -> None:
+    lake = settings.model_copy(update={"root": tmp_path / "lake"})
+    services.record(lake, server.SETTLE, os.getpid())
+    asked = [sys.executable, "-m", "lakehouse.spark.settle", lake.model_dump_json(exclude={"webhook"})]
+    assert subprocess.run(asked, check=False).returncode == 0
+    assert services.read(lake, server.SETTLE) is None
