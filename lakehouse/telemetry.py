@@ -25,6 +25,9 @@ LAB: dict[str, dict[str, str | None]] = {
     }
 }
 
+LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+"""Without it a new user is asked whether to fetch news."""
+
 
 def switch_off(environ: MutableMapping[str, str]) -> None:
     """Set every variable of `OFF` in `environ`; child processes inherit them."""
@@ -33,7 +36,9 @@ def switch_off(environ: MutableMapping[str, str]) -> None:
 
 def switch_off_in_lab(prefix: Path) -> Path:
     """Write JupyterLab's part into the environment at `prefix`, so that a plain `jupyter lab` there is quiet too."""
-    path = prefix / "etc" / "jupyter" / "jupyter_lab_config.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(LAB, indent=2) + "\n", encoding="utf-8")
-    return path
+    config = prefix / "etc" / "jupyter" / "jupyter_lab_config.json"
+    overrides = prefix / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    for path, content in ((config, LAB), (overrides, LAB_SETTINGS)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,10 @@ def test_jupyterlab_takes_its_part(tmp_path: Path) -> None:
     module, _, name = written["check_for_updates_class"].rpartition(".")
     assert hasattr(importlib.import_module(module), name)
     assert written["news_url"] is None
+    overrides = json.loads((tmp_path / "share/jupyter/lab/settings/overrides.json").read_text())
+    for plugin, values in overrides.items():
+        extension, _, name = plugin.partition(":")
+        schema = Path(sys.prefix, "share/jupyter/lab/schemas", extension, f"{name}.json")
+        known = json.loads(schema.read_text())["properties"]
+        assert values.keys() <= known.keys()
+        assert values["fetchNews"] in [choice["const"] for choice in known["fetchNews"]["oneOf"]]
