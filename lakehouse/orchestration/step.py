@@ -138,13 +138,15 @@ class Steps:
     def _waited(self, context: dg.AssetExecutionContext, asset: TableName) -> float:
         """Seconds since all that it reads from was there: since the last of its parents in this run, or the run's start."""
         run = context.instance.get_run_record_by_id(context.run_id)
-        parents = [self._record_of(context.run_id, parent) for parent in self.project.parents(asset)]
-        ended = [parent.started.timestamp() + parent.seconds for parent in parents if parent]
+        # Only the newest of each: a parent that is not in this run has a whole history without a record of it.
+        parents = [record.latest(self.settings.root, parent) for parent in self.project.parents(asset)]
+        own = [parent for parent in parents if parent and parent.labels.get(RUN_LABEL) == context.run_id]
+        ended = [parent.started.timestamp() + parent.seconds for parent in own]
         started = run.start_time if run and run.start_time else time.time()
         return max(0.0, time.time() - max([started, *ended]))
 
     def _record_of(self, dagster_run: str, asset: TableName) -> RunRecord | None:
-        """The newest record of this very Dagster run, such as what the attempt that just failed left."""
+        """What the attempt that just failed left: the newest record of this very Dagster run."""
         found = record.newest_first(self.settings.root, asset)
         return next((one for one in found if one.labels.get(RUN_LABEL) == dagster_run), None)
 
