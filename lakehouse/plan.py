@@ -144,8 +144,8 @@ def plan(
     """The stale ones among `selection` in the graph's order, each with its stale partitions and the reasons.
 
     `partitions` narrows partitioned assets to those months, and those among `following` to them and what this plan
-    rebuilds by them; `force` calls everything stale. `moving` are
-    tables (and which partitions of them, None for all) that are about to change by other means.
+    rebuilds by them; `force` calls everything stale. `moving` are tables (and which partitions of them, None for all)
+    that are about to change by other means.
     """
     chosen = set(selection)
     planner = _Planner(project, settings.root, force, partitions, following, today, dict(moving or {}))

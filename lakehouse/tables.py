@@ -32,9 +32,7 @@ def open_root(root: Path) -> Path:
             if root.is_dir() and any(entry.name not in OWN_FOLDERS and not entry.name.startswith(".") for entry in root.iterdir()):
                 raise LakeError(f"{root} holds other files and is not a lake", "Set LAKEHOUSE_ROOT to an empty or new folder.")
             make_folder(root)
-            beside = root / f".{STAMP}.{os.getpid()}"
-            beside.write_text(json.dumps({"format": FORMAT}) + "\n")
-            os.replace(beside, stamp)
+            write_stamp(root)
         found = int(json.loads(stamp.read_text())["format"])
     except OSError as error:
         raise LakeError(
@@ -55,6 +53,13 @@ def open_root(root: Path) -> Path:
 def make_folder(root: Path) -> None:
     """The lake's folder, closed to the machine's other users from its first moment on; one that exists stays as it is."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_stamp(root: Path) -> None:
+    """Says of the folder that it is a lake, and of which format."""
+    beside = root / f".{STAMP}.{os.getpid()}"
+    beside.write_text(json.dumps({"format": FORMAT}) + "\n")
+    os.replace(beside, root / STAMP)
 
 
 OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -61,9 +60,7 @@ def _newest_format(root: Path) -> int:
 
 def _write_stamp(root: Path, stamp: Path) -> str:
     kept = f"; the damaged one is now {set_aside(stamp).name}" if stamp.exists() else ""
-    beside = root / f".{stamp.name}.{os.getpid()}"
-    beside.write_text(json.dumps({"format": tables.FORMAT}) + "\n")
-    os.replace(beside, stamp)
+    tables.write_stamp(root)
     return f"Wrote {stamp}{kept}."
 
 
