@@ -37,13 +37,18 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|growth|tuning")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
     peers.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
     peers.add_argument("--peers", type=_listed, default=None, help="some of the five by name, by commas; ours is always among them")
     peers.set_defaults(run=_peers)
+    month = which.add_parser("month", help="one month again beside what people use today, as a schedule runs it")
+    month.add_argument("--rounds", type=_positive, default=3)
+    month.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill")
+    month.add_argument("--partition", default="2013-11", help="which month")
+    month.set_defaults(run=_month)
     growth = which.add_parser("growth", help="ten and a hundred times the flights")
     growth.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
     growth.add_argument("--budget", type=_positive, default=3600, help="seconds that one scale may take")
@@ -93,6 +98,13 @@ def _peers(chosen: argparse.Namespace) -> None:
 
     with _lake() as (now, scratch):
         beside.run(now, scratch, chosen.rounds, chosen.slow_rounds, chosen.only, chosen.peers)
+
+
+def _month(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import monthly
+
+    with _lake() as (now, scratch):
+        monthly.run(now, scratch, chosen.partition, chosen.rounds, chosen.slow_rounds)
 
 
 def _growth(chosen: argparse.Namespace) -> None:
