@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from lakehouse.contract import Contract, Expectation, Reference
+from lakehouse.contract import Contract, Expectation, Reference, RowSeverity
 
 PARTITIONS = "partitions_are_requested"
 """Every row lies in a partition of the run. What those are is known at the write only, so its kwargs are empty."""
@@ -22,13 +22,13 @@ MASK = "(personal)"
 """Stands for the values of personal columns."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """One check of a table's rows under a name that stays the same: an expectation of Great Expectations, or a reference."""
 
     name: str
     column: str | None
-    severity: Literal["error", "warn"]
+    severity: RowSeverity
     description: str
     type: str
     kwargs: dict[str, Any]

@@ -150,6 +150,7 @@ def _promises(contract: Contract) -> dict[str, object]:
         "columns": {name: (column.type, column.nullable) for name, column in contract.columns.items()},
         "expectations": [(one.type, one.kwargs, one.severity) for one in contract.expectations],
         # Named only where there are any: a form that learns a key must not make every table stale.
+        **({"quarantine": contract.quarantine.at_most} if contract.quarantine.at_most != 0.01 else {}),
         **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
     }
 

@@ -8,24 +8,22 @@ the kernel, to the user's sandbox otherwise.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import code, deltalog, inputs, notebook, parameters, raw, record, settings, tables
 from lakehouse.errors import UndeclaredTable, UnknownName
+from lakehouse.ingest import batch, reading
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.partitions import Coverage
 from lakehouse.project import Project
 from lakehouse.publish import Publisher
-from lakehouse.raw import RawFile
 from lakehouse.record import Result
-from lakehouse.source import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,8 +109,10 @@ class Lake:
 
         In a notebook with partitions, its own by default; "all", "until" (own and all before) or a window such as
         (-1, 0) reads others. A raw table's files come as columns of text, with `_source_file`, `_source_sha256` and
-        `_received_at`. `version` travels in time and is for exploring only.
-        Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built.
+        `_received_at`; rows that do not fit are left out, and go to the quarantine when the run publishes. `version`
+        travels in time and is for exploring only.
+        Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built,
+        BatchRefused for raw files that cannot be read, or of whose rows too many do not fit.
         """
         name = TableName.parse(table)
         self._declared(name, self._spec.reads, "read")
@@ -230,7 +230,9 @@ class Lake:
                 f"No file of {table} has landed for {', '.join(self.partitions) or 'it'}",
                 f"To land it: lakehouse run {table.slashed}",
             )
-        return raw_rows(self.spark, self._root, source, files)
+        taken = batch.take(self._root, source, files)
+        self._publisher.note_raw(taken)
+        return reading.rows(self.spark, self._root, taken)
 
     def _declared(self, table: TableName, found: Any, verb: str) -> None:
         """Refuses what the notebook's own text does not show: lineage is made of that text."""
@@ -258,24 +260,6 @@ class Lake:
             f"{self._spec.name.slashed}{months}: reads come from the lake at {self._root}, your sandbox first; "
             f"writes go to your sandbox ({where.name}). Nothing here changes the lake. See: lakehouse sandbox"
         )
-
-
-def raw_rows(spark: SparkSession, root: Path, source: Source, files: Iterable[RawFile]) -> DataFrame:
-    """The rows of these raw files as `source` says they are read, with where each came from."""
-    from pyspark.sql import functions as F
-
-    known = {str(file.path): (str(file.path.relative_to(root / "raw")), file) for file in files}
-    facts = spark.createDataFrame(
-        [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
-        "_path string, _source_file string, _source_sha256 string, _received_at string",
-    ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
-    # Spark takes braces and brackets in a folder's name for a pattern.
-    literal = [re.sub(r"([{}\[\]*?\\])", r"\\\1", path) for path in known]
-    rows = spark.read.format(source.format).options(**source.options).load(literal)
-    # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
-    uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
-    named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
-    return named.join(F.broadcast(facts), "_path").select(*rows.columns, "_source_file", "_source_sha256", "_received_at")
 
 
 def _cell_now() -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lakehouse import code, inputs, making, raw, reasons
 from lakehouse.errors import PartitionError
+from lakehouse.ingest import folder
 from lakehouse.inputs import WHOLE
 from lakehouse.making import Making
 from lakehouse.names import TableName
@@ -82,8 +83,9 @@ class _Planner:
         if self.force:
             return (Reason("forced"),)
         if asset.layer == "raw":
-            landed = raw.files(self.root, asset, None if key is None else [key])
-            return () if landed else (Reason("not landed"),)
+            if not raw.files(self.root, asset, None if key is None else [key]):
+                return (Reason("not landed"),)
+            return reasons.arrived(folder.news(self.root, self.project.sources[asset], key))
         spec = self.project.notebooks[asset]
         made = self._made(spec, key)
         if made is None:

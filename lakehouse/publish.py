@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import deltalog, record, tables
@@ -20,12 +20,15 @@ from lakehouse.contract import Contract
 from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
+from lakehouse.quarantine import table as quarantine
+from lakehouse.quarantine.split import Split, split
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from lakehouse.ingest.batch import Batch
     from lakehouse.lake import Lake
 
 # Commits and the files of old versions outlive Delta's default month: lineage and time travel need them, and only
@@ -41,6 +44,7 @@ class _Staged:
     contract: Contract | None
     frame: DataFrame
     partitions: list[str]
+    split: Split | None = None
 
 
 class Publisher:
@@ -49,6 +53,7 @@ class Publisher:
     def __init__(self, lake: Lake, result: Result) -> None:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
+        self._raw: list[Batch] = []
         # Seconds waited for Spark while auditing and publishing, which count as those and not as "spark".
         self._spark_elsewhere = 0.0
         self._save()
@@ -71,15 +76,26 @@ class Publisher:
             )
         staged = self._compute(frame, table, contract)
         if contract is not None:
+            staged = self._set_aside(staged, contract)
             self._audit(staged)
         self._staged[table] = staged
         awaited = {item.table for item in lake._spec.writes} if not lake._spec.explore else {table}
         if awaited <= set(self._staged):
+            with self._spending("publishing"):
+                self._publish_quarantine()
             for item in sorted(self._staged.values(), key=lambda item: item.table == lake._spec.name):
                 with self._spending("publishing"):
                     self._publish(item)
             self._save()
             self._staged.clear()
+
+    def note_raw(self, batch: Batch) -> None:
+        """What a read left out of raw files goes to the quarantine when the run publishes."""
+        for warning in batch.warnings:
+            print(f"warning: {warning}")
+        if batch.misfits:
+            print(f"warning: {batch.source.table}: {len(batch.misfits):,} rows do not fit and are left out")
+        self._raw.append(batch)
 
     def _hold_to_version(self, contract: Contract) -> None:
         """Exploring may try a breaking change; the lake refuses it without a new version."""
@@ -117,17 +133,36 @@ class Publisher:
             partitions = sorted(str(row[0]) for row in computed.select(column).distinct().collect())
         return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
 
+    def _set_aside(self, staged: _Staged, contract: Contract) -> _Staged:
+        with self._spending("auditing"):
+            parts = split(staged.frame, contract)
+        return replace(staged, frame=parts.fits, split=parts)
+
+    def _publish_quarantine(self) -> None:
+        """Before the tables: a crash in between leaves rows in quarantine that the next run puts there again."""
+        found = quarantine.SetAside()
+        for batch in self._raw:
+            found.add_raw(self._lake.spark, self._lake._root, batch)
+        for item in self._staged.values():
+            if item.split is not None:
+                found.add(item.table, item.partitions, item.split.aside, item.split.count)
+        self.result.set_aside = found.rows
+        if not self._lake.in_sandbox:
+            quarantine.publish(self._lake.spark, self._lake._root, self.result.run_id, found)
+        self._raw.clear()
+
     def _audit(self, staged: _Staged) -> None:
         from lakehouse import gate, references
 
-        assert staged.contract is not None
+        assert staged.contract is not None and staged.split is not None
         with self._spending("auditing"):
             checks = gate.audit(staged.frame, staged.contract, staged.partitions)
             contracts = self._lake._project.contracts
+            checks += staged.split.records
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
-        broken = [check for check in checks if not check.passed and check.severity == "error"]
+        broken = [check for check in checks if not check.passed and check.severity != "warn"]
         for check in checks:
             if not check.passed and check.severity == "warn":
                 print(f"warning: {describe(check)}")

@@ -26,7 +26,7 @@ from typing import BinaryIO
 from lakehouse.errors import LakehouseError, PartitionError, RawError, SourceError
 from lakehouse.names import TableName
 from lakehouse.partitions import month
-from lakehouse.source import Delivery, Source
+from lakehouse.source import Delivery, Skipped, Source
 
 FOLDER = "raw"
 WHOLE = "*"
@@ -52,10 +52,12 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What one landing brought: `new` deliveries, and files that were there already, byte for byte."""
+    """What one landing brought: `new` deliveries, files that were there already, byte for byte, and what the source did
+    not give yet."""
 
     new: tuple[RawFile, ...] = ()
     unchanged: tuple[RawFile, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def land(root: Path, source: Source, partition: str | None = None) -> Landing:
@@ -65,14 +67,17 @@ def land(root: Path, source: Source, partition: str | None = None) -> Landing:
     cannot be written.
     """
     key = _own_partition(source, partition)
-    new, unchanged = [], []
+    new, unchanged, skipped = [], [], []
     folder = _folder(root, source.name, key)
     with _writing(folder):
         _clear_aside(root)
         for delivery in _fetched(source, key):
+            if isinstance(delivery, Skipped):
+                skipped.append(delivery)
+                continue
             file, added = _land_one(root, folder, delivery, key)
             (new if added else unchanged).append(file)
-    return Landing(tuple(new), tuple(unchanged))
+    return Landing(tuple(new), tuple(unchanged), tuple(skipped))
 
 
 def files(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> list[RawFile]:
@@ -159,12 +164,12 @@ def _own_partition(source: Source, partition: str | None) -> str | None:
         raise PartitionError(f"{source.table}: {error.what}", error.hint) from None
 
 
-def _fetched(source: Source, key: str | None) -> Iterator[Delivery]:
+def _fetched(source: Source, key: str | None) -> Iterator[Delivery | Skipped]:
     """What the source gives; its own failures come as SourceError."""
     what = source.table + (f", partition {key}" if key else "")
     try:
         for delivery in source.fetch(month(key) if key else None):
-            if not isinstance(delivery, Delivery) or not delivery.filename:
+            if not isinstance(delivery, (Delivery, Skipped)) or not delivery.filename:
                 raise SourceError(f"{what}: the source gave {delivery!r:.80}", "It must give Delivery(filename, content).")
             yield delivery
     except LakehouseError:

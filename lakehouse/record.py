@@ -48,7 +48,7 @@ class CheckRecord(BaseModel):
     table: str
     name: str
     column: str | None = None
-    severity: Literal["error", "warn"] = "error"
+    severity: Literal["error", "warn", "quarantine"] = "error"
     passed: bool
     observed: str = ""
     unexpected: int | None = None
@@ -57,7 +57,8 @@ class CheckRecord(BaseModel):
 
 
 class Result(BaseModel):
-    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then."""
+    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then, `set_aside` the
+    rows that it left out of each table, or of the files of each raw table."""
 
     run_id: str
     asset: str
@@ -70,6 +71,7 @@ class Result(BaseModel):
     writes: list[Write] = []
     models: list[ModelVersion] = []
     checks: list[CheckRecord] = []
+    set_aside: dict[str, int] = {}
     timings: dict[str, float] = {}
 
 

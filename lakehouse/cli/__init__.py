@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, history, run, serving, trace, versions
+from lakehouse.cli import care, contracts, data, develop, history, quarantine, run, serving, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ run.register(app)
 develop.register(app)
 contracts.register(app)
 data.register(app)
+quarantine.register(app)
 history.register(app)
 trace.register(app)
 versions.register(app)

@@ -11,6 +11,7 @@ import dagster as dg
 
 from lakehouse import raw, record, runner, tables
 from lakehouse.errors import LakehouseError
+from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.orchestration import checks, describe, metadata
@@ -71,14 +72,19 @@ class Steps:
                 with one_interrupt():
                     end_with_run()
                     for key in due or [None]:
-                        raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+                        landing = raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+                        for skipped in landing.skipped:
+                            context.log.warning(f"{skipped.filename} {skipped.why}: left for the next time")
             except LakehouseError as error:
                 raise failed(error, {}, context.retry_number) from None
         files = raw.files(self.settings.root, table, keys or None)
         for key in keys:
             own = [file for file in files if file.partition == key]
             context.add_asset_metadata({"files": len(own), "bytes": sum(file.size for file in own)}, partition_key=key)
-        shown = {"skipped": True} if due is None else {}
+        shown: dict[str, Any] = {"skipped": True} if due is None else {}
+        if said := batch.findings(self.settings.root, self.project.sources[table], files):
+            shown["findings"] = dg.MetadataValue.md("\n".join(f"- {words}" for words in said))
+            context.log.warning("\n".join(said))
         yield dg.MaterializeResult(
             asset_key=describe.key(table),
             metadata={"files": len(files), "bytes": sum(file.size for file in files), **shown},
@@ -124,7 +130,7 @@ class Steps:
                 context.add_asset_metadata(shown, asset_key=key, partition_key=partition)
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={**shared, **metadata.of_table(root, output)},
+                metadata={**shared, **metadata.of_table(root, output), **metadata.of_set_aside(done, output)},
                 data_version=metadata.data_version(root, output, own or None),
             )
         yield from self._checks(spec, done, complete=True)
