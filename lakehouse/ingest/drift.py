@@ -123,11 +123,12 @@ def _has_spread(facts: Facts) -> bool:
 def _within_season(known: Sequence[Facts], now: Facts) -> bool:
     """Whether the numbers are of the kind that came before: much the same median, or the very same values among them.
 
-    Where a season moves the median far, the values still stand on the same scale (34.0, 35.1 … °F); in another unit
-    hardly one of them does.
+    Where a season moves the median far, decimals still stand on the same scale (33.98, 35.06 … °F); in another unit
+    hardly one of them does. Of integers nothing follows from that: rounded to integers, any unit shares values.
     """
     seen = {value for facts in known for value in facts.common}
-    if sum(value in seen for value in now.common) > _SAME_VALUES * len(now.common):
+    same = sum(value in seen for value in now.common) / len(now.common)
+    if now.share("decimal") > 0.5 and same > _SAME_VALUES:
         return True
     medians = [facts.quantiles[_MEDIAN] for facts in known]
     return min(medians) / _SEASON <= now.quantiles[_MEDIAN] <= max(medians) * _SEASON
