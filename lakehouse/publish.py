@@ -142,7 +142,7 @@ class Publisher:
         """Before the tables: a crash in between leaves rows in quarantine that the next run puts there again."""
         found = quarantine.SetAside()
         for batch in self._raw:
-            found.add_raw(self._lake.spark, self._lake._root, batch)
+            found.add_raw(self._lake._root, batch)
         for item in self._staged.values():
             if item.split is not None:
                 found.add(item.table, item.partitions, item.split.aside, item.split.count)

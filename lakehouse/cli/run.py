@@ -204,7 +204,9 @@ def _checks(outcome: Any) -> str:
         return "failed"
     warned = sum(not check.passed and check.severity == "warn" for check in outcome.checks)
     failed = sum(not check.passed and check.severity != "warn" for check in outcome.checks)
+    aside = sum(outcome.record.set_aside.values()) if outcome.record else 0
     parts = [f"{sum(check.passed for check in outcome.checks)} passed"] if outcome.checks else []
+    parts += [f"{aside:,} rows set aside"] if aside else []
     return ", ".join([*parts, *([f"{warned} warned"] if warned else []), *([f"{failed} failed"] if failed else [])])
 
 

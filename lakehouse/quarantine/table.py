@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import deltalog, tables
+from lakehouse import deltalog, raw, tables
 from lakehouse.ingest.batch import Batch
 from lakehouse.names import TableName
 
@@ -64,40 +65,42 @@ def standing(root: Path) -> dict[tuple[str, str], int]:
 
 @dataclass
 class SetAside:
-    """What one run sets aside: `scopes` are the tables and partitions that it looked at, `rows` counts by table."""
+    """What one run sets aside: `scopes` are the tables and partitions that it looked at, `frames` rows of its writes by
+    table, with their number, `records` those of raw files, each once however often its file was read."""
 
-    frames: list[DataFrame] = field(default_factory=list)
     scopes: set[tuple[str, str]] = field(default_factory=set)
-    rows: dict[str, int] = field(default_factory=dict)
+    frames: dict[str, tuple[DataFrame, int]] = field(default_factory=dict)
+    records: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
 
-    def add_raw(self, spark: SparkSession, root: Path, batch: Batch) -> None:
+    def add_raw(self, root: Path, batch: Batch) -> None:
         """The records of raw files that do not fit, by the files' partitions."""
         table = batch.source.name.dotted
         self.scopes |= {(table, judged.file.partition or WHOLE) for judged in batch.files}
-        found = [
-            (
-                table, file.partition or WHOLE, "readable", misfit.reason,
-                str(file.path.relative_to(root / "raw")), file.sha256, misfit.line, misfit.text,
-            )
-            for file, misfit in batch.misfits
-        ]  # fmt: skip
-        if found:
-            self._add(table, spark.createDataFrame(found, _ROW), len(found))
+        for file, misfit in batch.misfits:
+            path = str(file.path.relative_to(root / raw.FOLDER))
+            where = (table, file.partition or WHOLE, "readable", misfit.reason, path, file.sha256, misfit.line)
+            self.records[path, misfit.line] = (*where, misfit.text)
 
     def add(self, table: TableName, partitions: Sequence[str], frame: DataFrame | None, count: int) -> None:
         """Rows of a write that break an expectation, as `split` gives them."""
         self.scopes |= {(table.dotted, key) for key in partitions or [WHOLE]}
         if frame is not None:
-            self._add(table.dotted, frame, count)
+            self.frames[table.dotted] = frame, count
 
-    def _add(self, table: str, frame: DataFrame, count: int) -> None:
-        self.frames.append(frame)
-        self.rows[table] = self.rows.get(table, 0) + count
+    @property
+    def rows(self) -> dict[str, int]:
+        """Their number by table."""
+        return {**{table: count for table, (_, count) in self.frames.items()}, **Counter(row[0] for row in self.records.values())}
+
+    def frame(self, spark: SparkSession) -> DataFrame:
+        """All of them."""
+        made = [spark.createDataFrame(list(self.records.values()), _ROW), *(frame for frame, _ in self.frames.values())]
+        return reduce(lambda one, other: one.unionByName(other), made)
 
 
 def publish(spark: SparkSession, root: Path, run_id: str, found: SetAside) -> None:
     """Replaces what stands of the run's tables and partitions, in one commit; none where nothing stands or comes."""
-    if not found.frames and not found.scopes & set(standing(root)):
+    if not found.rows and not found.scopes & set(standing(root)):
         return
     for attempt in range(_ATTEMPTS):
         try:
@@ -110,9 +113,8 @@ def publish(spark: SparkSession, root: Path, run_id: str, found: SetAside) -> No
 
 
 def _replace(spark: SparkSession, root: Path, run_id: str, found: SetAside) -> None:
-    fresh = reduce(lambda one, other: one.unionByName(other), found.frames or [spark.createDataFrame([], _ROW)])
     identified = ", ".join(f"coalesce(cast({name} as string), '')" for name in _NAMES if name != "reason")
-    fresh = fresh.selectExpr(f"substr(sha2(concat_ws('|', {identified}), 256), 1, 12) as id", *_NAMES)
+    fresh = found.frame(spark).selectExpr(f"substr(sha2(concat_ws('|', {identified}), 256), 1, 12) as id", *_NAMES)
     where = clause(found.scopes)
     if deltalog.latest(path(root)) is not None:
         known = spark.sql(f"select distinct id, noted_at, state, state_said from {tables.at(path(root))} where {where}")
