@@ -101,7 +101,7 @@ def _new_session(settings: Settings, found: server.Server, session_id: str | Non
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     service = None if settings.spark else services.read(settings, server.NAME)
     watch = Watch(found.address, service, _stopwatch)
-    builder = WatchedBuilder(found.url, watch)
+    builder = WatchedBuilder(found.url, found.address, watch)
     builder.set(builder.PARAM_USER_ID, _user())
     if session_id:
         builder.set(builder.PARAM_SESSION_ID, session_id)
