@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,36 +34,63 @@ def kept(changes: DataFrame) -> DataFrame:
     return changes.where(f"not {DELETED}").drop(DELETED)
 
 
+def standing(old: DataFrame, contract: Contract) -> DataFrame:
+    """The rows of the table as it is, with the contract's columns: one that is new is null.
+
+    A merge keeps the rows that it does not touch, so it can neither take a column away nor make it another type:
+    raises ContractError.
+    """
+    known = {name: column.type for name, column in contract.columns.items()}
+    wrong = [f"{name} is {kind} there" for name, kind in old.dtypes if known.get(name) != kind]
+    if wrong:
+        raise ContractError(
+            f"{contract.table} has columns that its contract does not know so: {', '.join(wrong[:8])}",
+            "A merge keeps the rows that it does not touch, so it cannot change them: call the new table by another name.",
+        )
+    there = set(old.columns)
+    return old.selectExpr(*(f"`{name}`" if name in there else f"cast(null as {kind}) as `{name}`" for name, kind in known.items()))
+
+
 def will_stand(changes: DataFrame, old: DataFrame | None, contract: Contract, partitions: list[str]) -> DataFrame:
     """The table's rows as the merge of `changes` into `old` (None: no table yet) will leave them."""
-    rows = kept(changes)
     if old is None:
-        return rows
+        return kept(changes)
     keys = changes.select(*contract.key).alias("s")
-    rest = old.alias("t").join(keys, _expression(_matches(contract, partitions)), "left_anti")
-    return rows.unionByName(rest, allowMissingColumns=True)
+    return kept(changes).unionByName(old.alias("t").join(keys, _expression(_matches(contract, partitions)), "left_anti"))
 
 
-def key_check(changes: DataFrame, old: DataFrame | None, contract: Contract, partitions: list[str]) -> CheckRecord:
-    """Whether each key of `changes` is there once, is no null, and names one row of the table that will stand.
+def meet(changes: DataFrame, old: DataFrame | None, contract: Contract, partitions: list[str]) -> DataFrame:
+    """`changes`, a row for each row of `old` that has its key, and what they find: how often the key is given, whether
+    such a row is there (within the run's partitions, or outside), and whether it is equal already."""
+    key = ", ".join(f"`{name}`" for name in contract.key)
+    given = changes.selectExpr("*", f"count(*) over (partition by {key}) as _given")
+    if old is None:
+        return given.selectExpr("*", "false as _inside", "false as _outside", "false as _equal")
+    here = _within(contract, partitions, "t.") or "true"
+    there = f"t.`{contract.key[0]}` is not null"
+    equal = " and ".join(_equal(name, column.type) for name, column in contract.columns.items())
+    places = (f"{there} and {here} as _inside", f"{there} and not ({here}) as _outside", f"coalesce({equal}, false) as _equal")
+    return given.alias("s").join(old.alias("t"), _expression(_same(list(contract.key))), "left").selectExpr("s.*", *places)
 
-    Keys that the merge does not touch are not looked at, so that it costs no more than the merge. Of a table with
-    partitions a key may stand in one that the run does not write, where a merge would not find it.
+
+def key_check(met: DataFrame, contract: Contract) -> CheckRecord:
+    """Whether each key that is merged is given once, is no null, and will name one row of the table.
+
+    Keys that the merge does not touch are not looked at. Of a table with partitions a key may stand in one that the run
+    does not write, where the merge will not find it.
     """
     key = list(contract.key)
-    named = [f"`{name}`" for name in key]
-    rows = changes.selectExpr(*named, "1 as given", f"{DELETED} as gone", "0 as inside", "0 as outside")
-    if old is not None:
-        met = old.alias("t").join(changes.select(*key).distinct().alias("s"), _expression(_same(key)), "left_semi")
-        here = _within(contract, partitions) or "true"
-        places = (f"int({here}) as inside", f"int(not ({here})) as outside")
-        rows = rows.unionAll(met.selectExpr(*named, "0 as given", "false as gone", *places))
-    sums = ("sum(given) as given", "max(gone) as gone", "sum(inside) as inside", "sum(outside) as outside")
-    judged = rows.groupBy(*key).agg(*map(_expression, sums))
-    null = " or ".join(f"{name} is null" for name in named)
-    wrong = judged.where(f"given > 1 or {null} or (not gone and (inside > 1 or outside > 0))")
-    worst = wrong.selectExpr("*", "count(*) over () as n").orderBy(*key).limit(_EXAMPLES).collect()
-    return _record(contract, worst)
+    found = ("max(_given) as given", f"max({DELETED}) as gone", "sum(int(_inside)) as inside", "max(_outside) as outside")
+    judged = met.groupBy(*key).agg(*map(_expression, found))
+    null = " or ".join(f"`{name}` is null" for name in key)
+    wrong = judged.where(f"given > 1 or {null} or (not gone and (inside > 1 or outside))")
+    return _record(contract, wrong.selectExpr("*", "count(*) over () as n").orderBy(*key).limit(_EXAMPLES).collect())
+
+
+def needed(met: DataFrame, contract: Contract) -> DataFrame:
+    """The changes that change something. (Delta rewrites each file in which a row is matched, whatever becomes of it.)"""
+    changing = f"if({DELETED}, _inside, not _equal)"
+    return met.where(changing).dropDuplicates(list(contract.key)).drop("_given", "_inside", "_outside", "_equal")
 
 
 def _record(contract: Contract, worst: list[Any]) -> CheckRecord:
@@ -84,33 +111,16 @@ def _record(contract: Contract, worst: list[Any]) -> CheckRecord:
     )
 
 
-def refuse_other_columns(contract: Contract, columns: Mapping[str, str]) -> None:
-    """A merge can add columns to a table, but neither take one away nor make it another type. Raises ContractError."""
-    known = {name: column.type for name, column in contract.columns.items()}
-    wrong = [f"{name} is {kind} there" for name, kind in columns.items() if known.get(name) != kind]
-    if wrong:
-        raise ContractError(
-            f"{contract.table} has columns that its contract does not know so: {', '.join(wrong[:8])}",
-            "A merge keeps the rows that it does not touch, so it cannot change them: call the new table by another name.",
-        )
-
-
 def commit(changes: DataFrame, contract: Contract, partitions: list[str], path: Path, metadata: str) -> None:
-    """Merges `changes` (computed; the contract's columns and DELETED) into the table at `path`, by one commit.
-
-    Rows that are equal already are left alone: a merge that finds nothing to do rewrites no file.
-    """
+    """Merges `changes`, as of `needed`, into the table at `path`, by one commit (also where there are none)."""
     spark, view = changes.sparkSession, f"merge_{uuid.uuid4().hex}"
     changes.createOrReplaceTempView(view)
-    others = [name for name in contract.columns if name not in contract.key]
-    equal = " and ".join(_equal(name, contract.columns[name].type) for name in others) or "true"
     columns = ", ".join(f"`{name}`" for name in contract.columns)
     values = ", ".join(f"s.`{name}`" for name in contract.columns)
-    update = ", ".join(f"t.`{name}` = s.`{name}`" for name in others)
-    changed = f" when matched and not ({equal}) then update set {update}" if others else ""
+    update = ", ".join(f"`{name}` = s.`{name}`" for name in contract.columns)
     statement = (
         f"merge with schema evolution into {tables.at(path)} t using {view} s on {_matches(contract, partitions)}"
-        f" when matched and s.{DELETED} then delete{changed}"
+        f" when matched and s.{DELETED} then delete when matched then update set {update}"
         f" when not matched and not s.{DELETED} then insert ({columns}) values ({values})"
     )
     with _carrying(spark, metadata):

@@ -54,8 +54,9 @@ class Publisher:
     def __init__(self, lake: Lake, result: Result) -> None:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
-        # For each table to be merged into, the version against which it was audited (None: there was no table).
-        self._audited: dict[TableName, int | None] = {}
+        # For each table to be merged into, the version against which it was audited (None: there was no table), and
+        # the changes that change something there.
+        self._audited: dict[TableName, tuple[int | None, DataFrame]] = {}
         # And the version of which what is merged was made, where the notebook asked.
         self._made_of: dict[TableName, int | None] = {}
         # Seconds waited for Spark while auditing and publishing, which count as those and not as "spark".
@@ -118,7 +119,7 @@ class Publisher:
             if now != self._made_of.get(item.table, now):
                 what = f"{item.table} was changed by another run while this one was at work on it"
                 raise LakeError(what, "Nothing was published. Run it again.")
-            if now != self._audited[item.table]:
+            if now != self._audited[item.table][0]:
                 self._audit(item)
         for item in ready:
             with self._spending("publishing"):
@@ -190,17 +191,16 @@ class Publisher:
     def _audit_merge(self, staged: _Staged) -> list[CheckRecord]:
         """Each row by itself; the key, and what else is promised of all rows together, of the table as it will stand."""
         from lakehouse import gate
+        from lakehouse.spark.session import checkpoint
 
         contract, partitions, changes = staged.contract, staged.partitions, staged.changes
         assert contract is not None and changes is not None
         path, version = self._stands(staged.table)
-        old = None
-        if path is not None:
-            old = changes.sparkSession.sql(f"select * from {tables.at(path)} version as of {version}")
-            merge.refuse_other_columns(contract, dict(old.dtypes))
-        self._audited[staged.table] = version
-        checks = gate.audit(staged.frame, contract, partitions, "rows")
-        checks.append(merge.key_check(changes, old, contract, partitions))
+        there = f"select * from {tables.at(path)} version as of {version}" if path else ""
+        old = merge.standing(changes.sparkSession.sql(there), contract) if there else None
+        met = checkpoint(merge.meet(changes, old, contract, partitions))
+        self._audited[staged.table] = version, merge.needed(met, contract)
+        checks = [*gate.audit(staged.frame, contract, partitions, "rows"), merge.key_check(met, contract)]
         return checks + gate.audit(merge.will_stand(changes, old, contract, partitions), contract, partitions, "table")
 
     def _stands(self, table: TableName) -> tuple[Path | None, int | None]:
@@ -239,7 +239,10 @@ class Publisher:
             _clone(self._lake, found, path)
         for attempt in range(_ATTEMPTS):
             try:
-                _commit(staged, path, self._metadata(staged))
+                if staged.changes is None or found is None:
+                    _commit(staged, path, self._metadata(staged))
+                else:
+                    self._commit_merge(staged, path)
                 break
             except LakehouseError:
                 raise
@@ -252,6 +255,11 @@ class Publisher:
                     self._audit(staged)  # of all its rows together another table will stand
         self._note_write(staged, path)
         self._save()
+
+    def _commit_merge(self, staged: _Staged, path: Path) -> None:
+        assert staged.contract is not None
+        changes = self._audited[staged.table][1]
+        merge.commit(changes, staged.contract, staged.partitions, path, self._metadata(staged))
 
     def _note_write(self, staged: _Staged, path: Any) -> None:
         published = next(
@@ -312,10 +320,6 @@ def _commit(staged: _Staged, path: Path, metadata: str) -> None:
     # A fresh transaction id: it only removes Connect's resend of one statement. Being right when repeated by a later
     # run comes from replaceWhere, not from here (a reused id would silently drop a later write).
     frame = staged.frame
-    if staged.changes is not None and deltalog.latest(path) is not None:
-        assert staged.contract is not None
-        merge.commit(staged.changes, staged.contract, staged.partitions, path, metadata)
-        return
     if staged.partitions:
         assert staged.contract is not None and staged.contract.partitions is not None
         # One file for each partition and 64 MB, not one for each partition and task. (Delta's own optimizeWrite does so
