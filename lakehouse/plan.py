@@ -38,6 +38,11 @@ class Step:
         """Why, in words, each reason once."""
         return tuple(dict.fromkeys(str(reason) for why in self.causes.values() for reason in why))
 
+    @property
+    def forced(self) -> bool:
+        """Whether it is to run because it was asked for, whatever stands."""
+        return any(reason.kind == "forced" for why in self.causes.values() for reason in why)
+
 
 @dataclass
 class _Planner:

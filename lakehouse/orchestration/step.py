@@ -23,6 +23,8 @@ from lakehouse.settings import Settings
 
 SKIP_UNCHANGED = "lakehouse/skip_unchanged"
 """Run tag of schedules and sensors: what is up to date is told again, not run again. By hand everything runs."""
+FORCED = "lakehouse/forced"
+"""Run tag of `lakehouse run --force`: inputs that are read as "new" are read whole."""
 RUN_LABEL = "dagster run"
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
@@ -55,6 +57,7 @@ class Steps:
                     origin="dagster",
                     labels={RUN_LABEL: context.run_id},
                     waited=self._waited(context, spec.name),
+                    force=context.run.tags.get(FORCED) == "true",
                 )
         except LakehouseError as error:
             ended = self._record_of(context.run_id, spec.name)

@@ -16,9 +16,9 @@ def content(source: Source, partition: str | None) -> bytes:
     return delivery.content
 
 
-def test_five_raw_tables_are_delivered() -> None:
+def test_six_raw_tables_are_delivered() -> None:
     assert {source.table for source in EVERY_SOURCE} == {
-        f"raw.{name}" for name in ("flights", "weather", "planes", "airports", "airlines")
+        f"raw.{name}" for name in ("flights", "weather", "planes", "aircraft", "airports", "airlines")
     }
     assert all(source.description and source.owner for source in EVERY_SOURCE)
 

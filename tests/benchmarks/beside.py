@@ -61,7 +61,7 @@ def tell(now: settings.Settings, bench: Bench, peers: Sequence[Peer], the_spine:
         {"name": p.name, "title": p.title, "seconds": p.seconds, "median": p.median, "memory": p.memory, "largest": p.largest}
         for p in peers
     ]
-    whole = len(bench.assets) == len(bench.project.notebooks)
+    whole = len(bench.assets) == len(rounds.compared(bench.project))
     measured = {"machine": here, "notebooks": bench.names, "peers": facts, "spine": the_spine}
     print("saved:", report.save("peers", measured, whole=whole))
     if not whole:
