@@ -62,7 +62,7 @@ def write_stamp(root: Path) -> None:
     os.replace(beside, root / STAMP)
 
 
-OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
+OWN_FOLDERS = {"raw", "streams", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
 
 
 def current_user() -> str:

@@ -89,7 +89,7 @@ class _Named:
     unreadable: set[TableName] = field(default_factory=set)
 
     def _name(self, table: str, version: Any, by: str) -> None:
-        if isinstance(version, int) and not table.startswith(("models.", "raw.")):
+        if isinstance(version, int) and not table.startswith("models."):
             known = self.versions.setdefault(TableName.parse(table), {})
             if version not in known or (by.startswith(_WRITTEN) and not known[version].startswith(_WRITTEN)):
                 known[version] = by
