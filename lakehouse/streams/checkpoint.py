@@ -24,13 +24,19 @@ def refuse_foreign(root: Path, table: TableName) -> None:
     """Raises LakeError where checkpoint and table are not each other's: rows would be lost, or come twice."""
     own, path = folder(root, table), tables.lake_path(root, table)
     known, landed = _query(own), _landed(path)
-    anew = f"Restore both from one backup. Or land all anew: move {path} and {own.parent} away, then run it again."
+    todo = f"Restore both from one backup, or {anew(root, table)}."
     if known is None and landed is not None:
-        raise LakeError(f"{table} has rows, but the checkpoint that says which have landed is gone ({own})", anew)
+        raise LakeError(f"{table} has rows, but the checkpoint that says which have landed is gone ({own})", todo)
     if known is not None and landed is None and any((own / "commits").glob("[0-9]*")):
-        raise LakeError(f"{table} has a checkpoint ({own}), but the table is gone", anew)
+        raise LakeError(f"{table} has a checkpoint ({own}), but the table is gone", todo)
     if known is not None and landed is not None and landed[0] != known:
-        raise LakeError(f"{table} was landed by another checkpoint than the one in {own}", anew)
+        raise LakeError(f"{table} was landed by another checkpoint than the one in {own}", todo)
+
+
+def anew(root: Path, table: TableName) -> str:
+    """How all that came is landed anew, in words."""
+    path, own = tables.lake_path(root, table), deliveries.folder(root, table)
+    return f"land all anew: move {path} and {own} away, then `lakehouse run {table.slashed}`"
 
 
 def files(root: Path, table: TableName, version: int) -> list[RawFile]:
