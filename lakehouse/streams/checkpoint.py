@@ -7,6 +7,7 @@ one JSON object a line; `<batch>.compact` holds all batches before it too.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lakehouse import deltalog, raw, tables
@@ -44,8 +45,20 @@ def files(root: Path, table: TableName, version: int) -> list[RawFile]:
     landed = _landed(tables.lake_path(root, table), version)
     if landed is None:
         return []
-    links = [path for path, batch in sorted(_batches(root, table).items()) if batch <= landed[1]]
+    read = {link: batch for log in _batches(root, table) for link, batch in log.items()}
+    links = sorted(link for link, batch in read.items() if batch <= landed[1])
     return list(deliveries.delivered(links, raw.received(root, table)))
+
+
+def left(root: Path, table: TableName, links: Iterable[str]) -> set[str]:
+    """Which of these links no committed batch has read, whatever became of the query that was to land them."""
+    committed = max((int(path.name) for path in (folder(root, table) / "commits").glob("[0-9]*")), default=-1)
+    waiting = set(links)
+    for log in _batches(root, table) if waiting else ():
+        waiting -= {link for link, batch in log.items() if batch <= committed}
+        if not waiting:
+            break
+    return waiting
 
 
 def _query(checkpoint: Path) -> str | None:
@@ -68,11 +81,11 @@ def _landed(table: Path, version: int | None = None) -> tuple[str, int] | None:
     return None
 
 
-def _batches(root: Path, table: TableName) -> dict[str, int]:
-    """The name of each link that Spark has read, and in which batch."""
-    found = {}
-    for path in (folder(root, table) / "sources" / "0").glob("[0-9]*"):
-        for line in path.read_text().splitlines()[1:]:
-            entry = json.loads(line)
-            found[entry["path"].rpartition("/")[2]] = int(entry["batchId"])
-    return found
+def _batches(root: Path, table: TableName) -> Iterator[dict[str, int]]:
+    """The name of each link that Spark has read, and in which batch: a log at a time, the newest first."""
+    logs = (folder(root, table) / "sources" / "0").glob("[0-9]*")
+    for path in sorted(logs, key=lambda path: int(path.stem), reverse=True):
+        entries = map(json.loads, path.read_text().splitlines()[1:])
+        yield {entry["path"].rpartition("/")[2]: int(entry["batchId"]) for entry in entries}
+        if path.suffix == ".compact":
+            return

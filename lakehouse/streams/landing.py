@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from lakehouse import deltalog, record, tables
@@ -27,7 +28,7 @@ PATIENCE_SECONDS = 120.0
 class Landed:
     """What a round brought: `rows` in the table's version `version` (None: nothing came), of so many `files`.
 
-    `oldest` and `newest`: when the first and the last of the files came, in seconds since 1970 (None: not known).
+    `oldest` and `newest`: when the first and the last of it came, in seconds since 1970 (None: not known).
     """
 
     rows: int = 0
@@ -77,6 +78,13 @@ class Lander:
         if not links:
             return Landed()
         landed = self._run(came.waiting, links)
+        # A query that was stopped ends as one that is done: the checkpoint tells.
+        left = checkpoint.left(self._root, self._stream.name, (link.name for link in links))
+        if left:
+            what = f"{self._stream.table}: {len(left)} of {len(links)} files were not landed, such as {min(left)}"
+            raise LakeError(
+                what, "Another landing took over, or Spark passed them over: run it again, and see `lakehouse logs spark`."
+            )
         came.done(links)
         return landed
 
@@ -94,9 +102,19 @@ class Lander:
         )
         new = [version for version in deltalog.versions(self._table) if before is None or version > before]
         commits = [deltalog.commit(self._table, version) for version in new]
-        came = sorted((links or {}).values()) or [None]
+        came = sorted((links or {}).values()) or sorted(_stamps(self._table, new)) or [None]
         seconds = time.monotonic() - began
         return Landed(sum(one.rows for one in commits), len(links or ()), new[-1] if new else None, seconds, came[0], came[-1])
+
+
+def _stamps(table: Path, versions: list[int]) -> Iterator[float]:
+    """Of records that bring a `timestamp` (Kafka's do) the first and the last of each data file, from Delta's statistics."""
+    for version in versions:
+        for kind, facts in deltalog.actions(deltalog.commit_path(table, version)):
+            stats = json.loads(facts.get("stats") or "{}") if kind == "add" else {}
+            for of in ("minValues", "maxValues"):
+                if text := stats.get(of, {}).get("timestamp"):
+                    yield datetime.fromisoformat(text).timestamp()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from assets import sources
 from lakehouse import kernels, settings
 from lakehouse.project import Project
 from lakehouse.settings import Settings
@@ -67,7 +68,7 @@ def run(scales: Sequence[int], seconds: int, every: float) -> None:
 def measure(shipped: Settings, scratch: Path, scale: int, seconds: int, every: float) -> dict[str, Any]:
     """The figures of one scale, in a project and a lake of its own. Raises BenchmarkFailed where a round fails."""
     now = _project(shipped, scratch)
-    files = list(_files(shipped, scratch / "drafts", 2 * scale * seconds))
+    files = list(_files(scratch / "drafts", 2 * scale * seconds))
     streams = list(Project.load(now.project).sources.values())
     try:
         settled(now)
@@ -137,25 +138,19 @@ def _environment(now: Settings) -> Any:
     return mock.patch.dict(os.environ, {"LAKEHOUSE_PROJECT": str(now.project), "LAKEHOUSE_ROOT": str(now.root)})
 
 
-def _files(shipped: Settings, folder: Path, count: int) -> Iterator[Path]:
+def _files(folder: Path, count: int) -> Iterator[Path]:
     """So many files with the next records each, written beforehand: only their renames are timed."""
     folder.mkdir(parents=True)
-    source = Project.load(shipped.project)
-    lines = _endless(source)
+    lines = _endless()
     for number in range(count):
         path = folder / f"observations-{number:07d}.jsonl"
         path.write_text("".join(f"{next(lines)}\n" for _ in range(RECORDS)))
         yield path
 
 
-def _endless(project: Project) -> Iterator[str]:
+def _endless() -> Iterator[str]:
     """The year's records, each once, again and again a year later."""
-    import sys
-
-    sys.path.insert(0, str(project.path))
-    from assets.sources import _observed
-
-    year = [json.loads(line) for lines in _observed().values() for line in lines]
+    year = [json.loads(line) for lines in sources._observed().values() for line in lines]
     for later in range(10_000):
         for record in year:
             moved = datetime.fromisoformat(record["time_hour"]) + timedelta(days=365 * later)
