@@ -81,7 +81,7 @@ class Lake:
         # What stands is looked up before it is pinned: a commit in between makes a run too many, not one too few.
         seen = inputs.identities(self._project, self._root, self._spec, self.partitions)
         for read in self._spec.reads:
-            if read.table.layer == "raw" or self.in_sandbox:
+            if self._project.is_of_files(read.table) or self.in_sandbox:
                 continue
             self._pin(read.table)
             absent = inputs.missing(self._project, self._root, read.table, read.coverage, self.partitions)
@@ -113,7 +113,7 @@ class Lake:
         In a notebook with partitions, its own by default; "all", "until" (own and all before) or a window such as
         (-1, 0) reads others. "new" is for notebooks that only merge: what came since the run before had read it, and all
         of it where that cannot be told (see `lakehouse.arrivals`), in the sandbox and by `--force`.
-        A raw table's files come as columns of text, with `_source_file`, `_source_sha256` and `_received_at`.
+        Raw files come as columns of text, with `_source_file`, `_source_sha256` and `_received_at`.
         `version` travels in time and is for exploring only.
         Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built,
         NotebookError for "new" in a notebook that does more than merge.
@@ -124,7 +124,7 @@ class Lake:
             hint = "Merge by key (lake.merge) into every table of the notebook, and give it no months; or read it all."
             where = f"{self._spec.path.name}, {shell.cell_now()}"
             raise NotebookError(f"{where}: only a merge can be made of what is new in {name}", hint)
-        if name.layer == "raw":
+        if self._project.is_of_files(name):
             return self._read_raw(name, partitions)
         if partitions == NEW and (new := self._new_rows(name)) is not None:
             return new

@@ -42,6 +42,12 @@ def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
     return _new_session(settings, server.ensure(settings), session_id)
 
 
+def close(session_id: str) -> None:
+    """Ends a session of this process, if it is open."""
+    if session_id in _open:
+        _forget(session_id)
+
+
 def checkpoint(frame: DataFrame) -> DataFrame:
     """`frame` computed once and kept on the server, in its own session: pyspark would look in the active one."""
     _free_unneeded()

@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
@@ -63,6 +63,11 @@ def _arguments() -> argparse.ArgumentParser:
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
     tuning.add_argument("--variants", type=_listed, default=None, help="some of the variants by a part of their name, by commas")
     tuning.set_defaults(run=_tuning)
+    stream = which.add_parser("stream", help="rows a second and lag of a stream")
+    stream.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
+    stream.add_argument("--seconds", type=_positive, default=60, help="for which files arrive")
+    stream.add_argument("--every", type=_positive, default=5, help="seconds from one round to the next")
+    stream.set_defaults(run=_stream)
     return parser
 
 
@@ -125,6 +130,12 @@ def _merging(chosen: argparse.Namespace) -> None:
     from tests.benchmarks import merging
 
     merging.run(chosen.scales, chosen.shares)
+
+
+def _stream(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import streaming
+
+    streaming.run(chosen.scales, chosen.seconds, chosen.every)
 
 
 def _tuning(chosen: argparse.Namespace) -> None:
