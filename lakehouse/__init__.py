@@ -9,11 +9,12 @@ Only the standard library is imported here, and that lazily: `python3 -m lakehou
 Python the machine has, before any environment exists. So it also stays readable by an old Python 3.
 """
 
-__all__ = ["Folder", "Source", "month", "open"]
+__all__ = ["Folder", "Source", "Stream", "month", "open"]
 
 _HOME = {
     "Folder": "lakehouse.ingest.folder",
     "Source": "lakehouse.source",
+    "Stream": "lakehouse.source",
     "month": "lakehouse.partitions",
     "open": "lakehouse.lake",
 }
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from lakehouse.ingest.folder import Folder
     from lakehouse.lake import open
     from lakehouse.partitions import month
-    from lakehouse.source import Source
+    from lakehouse.source import Source, Stream
 
 
 def __getattr__(name):

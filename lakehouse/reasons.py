@@ -13,7 +13,8 @@ from lakehouse.inputs import WHOLE
 from lakehouse.names import TableName
 
 Kind = Literal[
-    "forced", "not landed", "landed", "arrived", "never built", "foreign", "restored", "code", "parameters", "input", "upstream"
+    "forced", "asked", "not landed", "landed", "arrived", "never built", "foreign", "restored", "code", "parameters", "input",
+    "upstream",
 ]  # fmt: skip
 _SHOWN = 12
 
@@ -41,6 +42,7 @@ class Reason:
         where = "" if parts == [WHOLE] else f" ({listed})"
         return {
             "forced": "forced",
+            "asked": "asked for: what came since lands",
             "not landed": "not landed yet",
             "landed": "landed",
             "arrived": f"files arrived: {listed}",

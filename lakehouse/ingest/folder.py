@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lakehouse import raw
 from lakehouse.errors import SourceError
-from lakehouse.source import Delivery, Skipped, Source
+from lakehouse.source import Delivery, Skipped, Source, Stream
 
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download", ".swp", "~")
 _MONTH = "{month}"
@@ -99,12 +99,12 @@ class Folder:
         return "" if same else f"is still being written: it grew from {before.st_size:,} to {now.st_size:,} bytes"
 
 
-def news(root: Path, source: Source, partition: str | None) -> list[str]:
+def news(root: Path, source: Source | Stream, partition: str | None) -> list[str]:
     """Names of finished files of a source's folder that have not landed with these bytes; of other sources none is known.
 
     Of a folder that cannot be read, that: the landing will tell why.
     """
-    if not isinstance(source.fetch, Folder):
+    if isinstance(source, Stream) or not isinstance(source.fetch, Folder):
         return []
     try:
         there = source.fetch.finished(partition)

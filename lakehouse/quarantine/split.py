@@ -30,12 +30,14 @@ class Split:
     count: int = 0
 
 
-def split(frame: DataFrame, contract: Contract) -> Split:
-    """The rows of `frame` (computed already) by whether they keep the checks of severity `quarantine`.
+def split(frame: DataFrame, contract: Contract, of: str = "true") -> Split:
+    """The rows of `frame` (computed already) by whether they keep the checks of severity `quarantine`; those for which the
+    SQL `of` is not true are not looked at.
 
     Costs one query where the contract has such checks, and more only where rows break them.
     """
-    broken_by = {check: misfit(check.type, check.kwargs) for check in checks.of(contract) if check.severity == SEVERITY}
+    judging = [check for check in checks.of(contract) if check.severity == SEVERITY]
+    broken_by = {check: f"({of}) and ({misfit(check.type, check.kwargs)})" for check in judging}
     if not broken_by:
         return Split(frame, None, [])
     somewhere = " or ".join(f"coalesce({sql}, false)" for sql in broken_by.values())

@@ -65,24 +65,32 @@ def standing(root: Path) -> dict[tuple[str, str], int]:
 
 @dataclass
 class SetAside:
-    """What one run sets aside: `scopes` are the tables and partitions that it looked at, `frames` rows of its writes by
-    table, with their number, `records` those of raw files, each once however often its file was read."""
+    """What one run sets aside: `scopes` are the tables and partitions that it looked at, `kept` SQL for rows there that
+    it did not look at, `frames` rows of its writes by table, with their number, `records` those of raw files, each once
+    however often its file was read."""
 
     scopes: set[tuple[str, str]] = field(default_factory=set)
+    kept: list[str] = field(default_factory=list)
     frames: dict[str, tuple[DataFrame, int]] = field(default_factory=dict)
     records: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
 
-    def add_raw(self, root: Path, batch: Batch) -> None:
-        """The records of raw files that do not fit, by the files' partitions."""
+    def add_raw(self, root: Path, batch: Batch, whole: bool = True) -> None:
+        """The records of raw files that do not fit, by the files' partitions, which are `whole` or not."""
         table = batch.source.name.dotted
         self.scopes |= {(table, judged.file.partition or WHOLE) for judged in batch.files}
+        if not whole:
+            looked_at = ", ".join(f"'{judged.file.sha256}'" for judged in batch.files)
+            self.kept.append(f"table_name = '{table}' and sha256 not in ({looked_at})")
         for file, misfit in batch.misfits:
             path = str(file.path.relative_to(root / raw.FOLDER))
             where = (table, file.partition or WHOLE, "readable", misfit.reason, path, file.sha256, misfit.line)
             self.records[path, misfit.line] = (*where, misfit.text)
 
-    def add(self, table: TableName, partitions: Sequence[str], frame: DataFrame | None, count: int) -> None:
-        """Rows of a write that break an expectation, as `split` gives them."""
+    def add(self, table: TableName, partitions: Sequence[str], frame: DataFrame | None, count: int, *, whole: bool = True) -> None:
+        """Rows of a write that break an expectation, as `split` gives them; not `whole` are those of a merge, which looks
+        only at what came."""
+        if not whole:
+            self.kept.append(f"table_name = '{table.dotted}'")
         self.scopes |= {(table.dotted, key) for key in partitions or [WHOLE]}
         if frame is not None:
             self.frames[table.dotted] = frame, count
@@ -114,15 +122,19 @@ def publish(spark: SparkSession, root: Path, run_id: str, found: SetAside) -> No
 
 def _replace(spark: SparkSession, root: Path, run_id: str, found: SetAside) -> None:
     identified = ", ".join(f"coalesce(cast({name} as string), '')" for name in _NAMES if name != "reason")
-    fresh = found.frame(spark).selectExpr(f"substr(sha2(concat_ws('|', {identified}), 256), 1, 12) as id", *_NAMES)
+    named = f"substr(sha2(concat_ws('|', {identified}), 256), 1, 12) as id"
+    fresh = found.frame(spark).selectExpr(named, *_NAMES, "cast(null as string) as run_id")
     where = clause(found.scopes)
     if deltalog.latest(path(root)) is not None:
         known = spark.sql(f"select distinct id, noted_at, state, state_said from {tables.at(path(root))} where {where}")
         fresh = fresh.join(known, "id", "left")
+        if found.kept:
+            others = spark.sql(f"select * from {tables.at(path(root))} where ({where}) and ({' or '.join(found.kept)})")
+            fresh = fresh.unionByName(others.join(fresh, "id", "left_anti"), allowMissingColumns=True)
     else:
         fresh = fresh.selectExpr("*", "cast(null as timestamp) noted_at", "cast(null as string) state", "'' state_said")
     rows = fresh.selectExpr(
-        "id", *_NAMES, f"'{run_id}' as run_id", "coalesce(noted_at, current_timestamp()) as noted_at",
+        "id", *_NAMES, f"coalesce(run_id, '{run_id}') as run_id", "coalesce(noted_at, current_timestamp()) as noted_at",
         f"coalesce(state, '{OPEN}') as state", "coalesce(state_said, '') as state_said",
     )  # fmt: skip
     writer = rows.write.format("delta").mode("overwrite").partitionBy("table_name", "partition_key")

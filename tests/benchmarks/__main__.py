@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
@@ -50,16 +50,29 @@ def _arguments() -> argparse.ArgumentParser:
     month.add_argument("--partition", default="2013-11", help="which month")
     month.set_defaults(run=_month)
     growth = which.add_parser("growth", help="ten and a hundred times the flights")
-    growth.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
+    growth.add_argument("--scales", type=_numbers, default=[1, 10, 100])
     growth.add_argument("--budget", type=_positive, default=3600, help="seconds that one scale may take")
     growth.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
     growth.set_defaults(run=_growth)
+    merging = which.add_parser("merge", help="merges of a share of the flights")
+    merging.add_argument("--scales", type=_numbers, default=[1, 10])
+    merging.add_argument("--shares", type=_numbers, default=[1, 10], help="how many of a hundred rows change")
+    merging.set_defaults(run=_merging)
     tuning = which.add_parser("tuning", help="what each setting is worth")
     tuning.add_argument("--rounds", type=_positive, default=2)
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
     tuning.add_argument("--variants", type=_listed, default=None, help="some of the variants by a part of their name, by commas")
     tuning.set_defaults(run=_tuning)
+    stream = which.add_parser("stream", help="rows a second and lag of a stream")
+    stream.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
+    stream.add_argument("--seconds", type=_positive, default=60, help="for which files arrive")
+    stream.add_argument("--every", type=_positive, default=5, help="seconds from one round to the next")
+    stream.set_defaults(run=_stream)
     return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [_positive(each) for each in text.split(",")]
 
 
 def _positive(text: str) -> int:
@@ -111,6 +124,18 @@ def _growth(chosen: argparse.Namespace) -> None:
     from tests.benchmarks import growth
 
     growth.run(chosen.scales, chosen.budget, chosen.only)
+
+
+def _merging(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import merging
+
+    merging.run(chosen.scales, chosen.shares)
+
+
+def _stream(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import streaming
+
+    streaming.run(chosen.scales, chosen.seconds, chosen.every)
 
 
 def _tuning(chosen: argparse.Namespace) -> None:

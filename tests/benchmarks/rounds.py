@@ -6,7 +6,8 @@
     d  dagstermill    the same notebooks as Dagster's own notebook assets, in one job with its default executor
     e  polars         one script with Polars and delta-rs, no Spark (peers/polars_script.py)
 
-c, d and e run in environments of their own, made from peers/<name>.txt.
+c, d and e run in environments of their own, made from peers/<name>.txt. Notebooks that merge are left out: the others
+have no counterpart.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ def all_peers() -> list[Peer]:
     ]
 
 
+def compared(project: Project) -> list[TableName]:
+    """The notebooks that all can run, in the graph's order."""
+    specs = project.notebooks
+    return [asset for asset in project.order() if asset in specs and not any(write.merged for write in specs[asset].writes)]
+
+
 class Bench:
     """The lake that ours builds and the raw files of all lie in `scratch`/lake; each other run has a folder of its own."""
 
@@ -72,7 +79,7 @@ class Bench:
         self.project = Project.load(now.project)
         # With all above them: each peer makes its own tables, from the raw files on.
         wanted = {above for asset in self.project.select(selection) for above in (asset, *self.project.ancestors(asset))}
-        self.assets = [asset for asset in self.project.order() if asset in wanted and asset in self.project.notebooks]
+        self.assets = [asset for asset in compared(self.project) if asset in wanted]
         self._spark: Any = None
 
     @property
