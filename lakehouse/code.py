@@ -157,7 +157,8 @@ def _promises(contract: Contract) -> dict[str, object]:
 
 
 def _reading(source: Source) -> dict[str, object]:
-    return {"format": source.format, "options": dict(source.options)}
+    columns = {"columns": [*source.columns, "optional", *source.optional]} if source.columns or source.optional else {}
+    return {"format": source.format, "options": dict(source.options), **columns}
 
 
 @lru_cache(maxsize=8)

@@ -185,9 +185,13 @@ class Publisher:
         with self._spending("auditing"):
             if staged.changes is None:
                 parts = split(staged.frame, contract)
-                return replace(staged, frame=parts.fits, split=parts)
-            parts = split(staged.changes, contract, f"not {merge.DELETED}")
-            return replace(staged, frame=merge.kept(parts.fits), changes=parts.fits, split=parts)
+                staged = replace(staged, frame=parts.fits, split=parts)
+            else:
+                parts = split(staged.changes, contract, f"not {merge.DELETED}")
+                staged = replace(staged, frame=merge.kept(parts.fits), changes=parts.fits, split=parts)
+        if parts.count:
+            print(f"warning: {staged.table}: {parts.count:,} rows are set aside (`lakehouse quarantine` when published)")
+        return staged
 
     def _publish_quarantine(self, ready: list[_Staged]) -> None:
         """Before the tables: a crash in between leaves rows in quarantine that the next run puts there again."""

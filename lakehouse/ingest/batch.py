@@ -110,7 +110,7 @@ def _refuse_many(batch: Batch) -> None:
     elif any("quoted" in misfit.reason for _, misfit in misfits) and not batch.form.multiline:
         hint = 'If quoted values hold line ends, say options={"multiLine": True}.'
     raise BatchRefused(
-        f"{batch.source.table}: {left_out:,} of {rows:,} rows do not fit, more than {batch.source.tolerance:.4g} of them: "
+        f"{batch.source.table}: {left_out:,} of {rows:,} rows do not fit, more than {100 * batch.source.tolerance:g}%: "
         + _listed(shown, "row"),
         f"{hint} A larger share is allowed by tolerance=….",
     )

@@ -101,13 +101,14 @@ class Past:
             yield from (change for change in changed if change.column not in self.source.varying)
 
     def _changed_names(self, verdict: Verdict, last: Verdict) -> Iterator[Change]:
+        if self.form.format == "text":
+            return
         expected, given = self._expected, [name for name in verdict.columns if name not in self.source.optional]
-        if self.form.format == "json" and not self.source.columns:  # its records need not have the same keys
-            expected = [name for name in last.columns if last.facts[name].nulls < 0.5]
-            expected, given = (
-                [name for name in expected if name not in given],
-                [name for name in given if name not in last.columns and last.columns and verdict.facts[name].nulls < 0.5],
-            )
+        if self.form.format == "json" and not self.source.columns:
+            # Records of JSON need not have the same keys, so only those count that most had, or have now.
+            expected = [name for name in last.columns if name in given or last.facts[name].nulls < 0.5]
+            given = [name for name in given if name in last.columns or verdict.facts[name].nulls < 0.5] if last.columns else []
+            expected = expected if verdict.columns else []
         if set(expected) == set(given):
             return
         if self.form.header and len(given) == len(expected) and not set(given) & set(expected):

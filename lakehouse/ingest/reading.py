@@ -13,7 +13,8 @@ from lakehouse.ingest.batch import Batch, Judged
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_ORIGIN = ("_source_file", "_source_sha256", "_received_at")
+ORIGIN = ("_source_file", "_source_sha256", "_received_at")
+"""The columns that say where a row came from."""
 
 
 def rows(spark: SparkSession, root: Path, batch: Batch) -> DataFrame:
@@ -30,7 +31,7 @@ def rows(spark: SparkSession, root: Path, batch: Batch) -> DataFrame:
     frames = [_read(spark, root, batch, files, header) for (header, _), files in by_header.items()]
     frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
     absent = [f"cast(null as string) as {_quoted(name)}" for name in batch.columns if name not in frame.columns]
-    return frame.selectExpr("*", *absent).select(*map(_quoted, (*batch.columns, *_ORIGIN)))
+    return frame.selectExpr("*", *absent).select(*map(_quoted, (*batch.columns, *ORIGIN)))
 
 
 def _read(spark: SparkSession, root: Path, batch: Batch, files: Iterable[Judged], header: tuple[str, ...] | None) -> DataFrame:
@@ -51,7 +52,7 @@ def _read(spark: SparkSession, root: Path, batch: Batch, files: Iterable[Judged]
     # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
     uri = "regexp_replace(url_decode(replace(_metadata.file_path, '+', '%2B')), '^file:/+', '/') as _path"
     named = frame.selectExpr("*", uri).join(facts.hint("broadcast"), "_path")
-    return named.select(*map(_quoted, (*frame.columns, *_ORIGIN)))
+    return named.select(*map(_quoted, (*frame.columns, *ORIGIN)))
 
 
 def _options(batch: Batch, files: Iterable[Judged]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse import checks
 from lakehouse.checks import MASK, Check
 from lakehouse.contract import Contract
+from lakehouse.ingest.reading import ORIGIN
 from lakehouse.quarantine.conditions import misfit
 from lakehouse.record import CheckRecord
 
@@ -66,7 +67,7 @@ def _record(frame: DataFrame, check: Check, sql: str, contract: Contract, count:
     allowed = contract.quarantine.at_most
     passed = count == 0 or aside <= allowed * rows
     said = f"{count:,} of {rows:,} rows set aside" if count else ""
-    more = "" if passed else f": with all checks {aside:,}, more than {allowed:.4g} of them"
+    more = "" if passed else f": with all checks {aside:,}, more than {100 * allowed:g}%"
     return CheckRecord(
         table=contract.table.dotted,
         name=check.name,
@@ -112,7 +113,7 @@ def _aside(broken: DataFrame, contract: Contract, broken_by: Mapping[Check, str]
     values = [
         f"{_text(MASK) if column.personal else f'`{name}`'} as `{name}`"
         for name, column in contract.columns.items()
-        if not name.startswith("_source_")
+        if name not in ORIGIN
     ]
     has = set(broken.columns)
     return broken.selectExpr(

@@ -59,7 +59,7 @@ REFUSED = [
     pytest.param(
         [FIRST, b"id,speed,name\n1,2\n2,3,4\n5,6,7,8\n"],
         {},
-        "2 of 3 rows do not fit, more than 0.01 of them: 2013-02.csv, line 2 has 2 fields, not 3: '1,2'; 2013-02.csv, line 4",
+        "2 of 3 rows do not fit, more than 1%: 2013-02.csv, line 2 has 2 fields, not 3: '1,2'; 2013-02.csv, line 4",
         id="too many misfits",
     ),
     pytest.param(
