@@ -60,7 +60,7 @@ FOLDER_SOURCE = """
     from lakehouse.partitions import PartitionSpace
 
     things = Source(
-        "raw.things", Folder(Path(__file__).parent.parent / "incoming", "{month}.csv", settle=0),
+        "raw.things", Folder(Path(__file__).parent.parent / "incoming", "{month}*.csv", settle=0),
         partitions=PartitionSpace("month", "2013-01", "2013-03"), options={"header": True},
     )
 """
