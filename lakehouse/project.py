@@ -192,9 +192,10 @@ class Project:
         return {asset for text in texts if text.endswith("+") for asset in self.select([text])} - named
 
     def streams(self, selection: Iterable[str]) -> set[TableName]:
-        """The streams that a selection names, other than by a pattern. Raises UnknownName."""
-        named = [text for text in selection if not text.strip().removesuffix("+").endswith("*")]
-        return {asset for asset in self.select(named) if isinstance(self.sources.get(asset), Stream)}
+        """The streams that a selection names itself, by no pattern and not as what lies above. Raises UnknownName."""
+        named = {text.strip().removeprefix("+").removesuffix("+") for text in selection}
+        assets = self.select(text for text in named if not text.endswith("*"))
+        return {asset for asset in assets if isinstance(self.sources.get(asset), Stream)}
 
     def _named(self, core: str, wanted: str) -> list[TableName]:
         if core == "*":
