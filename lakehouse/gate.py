@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import (
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from lakehouse import checks
-from lakehouse.checks import MASK, PARTITIONS, REFERENCE, Check
+from lakehouse.checks import MASK, PARTITIONS, PROFILE, REFERENCE, Check
 from lakehouse.contract import Contract
 from lakehouse.errors import ContractError
 from lakehouse.record import CheckRecord
@@ -33,12 +33,13 @@ _ROW_BY_ROW = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExp
 
 
 def audit(frame: DataFrame, contract: Contract, partitions: list[str]) -> list[CheckRecord]:
-    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order, references left out.
+    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order; references and
+    profiles are left out.
 
     `partitions` are those the run may write. Examples are bounded, and masked where a column is marked personal.
     Raises ContractError when an expectation does not exist or cannot be computed as written.
     """
-    asked = [check for check in checks.of(contract) if check.type != REFERENCE]
+    asked = [check for check in checks.of(contract) if check.type not in (REFERENCE, PROFILE)]
     expectations = [_expectation(check, contract, partitions) for check in asked]
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}

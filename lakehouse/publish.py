@@ -15,11 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lakehouse import checks as checks_of
 from lakehouse import deltalog, record, tables
 from lakehouse.contract import Contract
 from lakehouse.contracts import before, versions
-from lakehouse.errors import AuditFailed, ContractError, LakehouseError, PartitionError, UnknownName
+from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
+from lakehouse.profiles import kept
+from lakehouse.profiles import table as profiles
+from lakehouse.profiles.kept import RunProfile
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
 
@@ -49,6 +53,7 @@ class Publisher:
     def __init__(self, lake: Lake, result: Result) -> None:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
+        self._profile = RunProfile()
         # Seconds waited for Spark while auditing and publishing, which count as those and not as "spark".
         self._spark_elsewhere = 0.0
         self._save()
@@ -78,6 +83,8 @@ class Publisher:
             for item in sorted(self._staged.values(), key=lambda item: item.table == lake._spec.name):
                 with self._spending("publishing"):
                     self._publish(item)
+            with self._spending("profiling"):
+                self._tell_profiles()
             self._save()
             self._staged.clear()
 
@@ -125,6 +132,9 @@ class Publisher:
             checks = gate.audit(staged.frame, staged.contract, staged.partitions)
             contracts = self._lake._project.contracts
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
+        if checks_of.profiled(staged.contract):
+            with self._spending("profiling"):
+                checks += self._profiled(staged, staged.contract)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -138,6 +148,25 @@ class Publisher:
                 f"Correct the rows, or the contract assets/contracts/{staged.table.slashed}.yaml.",
                 tuple(check.model_dump() for check in broken),
             )
+
+    def _profiled(self, staged: _Staged, contract: Contract) -> list[CheckRecord]:
+        """Keeps the profile before the commit: it counts where the commit stands, so no crash can lose one."""
+        from lakehouse.profiles.audit import audit
+
+        root = self._lake._root
+        profile, checks = audit(root, staged.frame, contract, staged.partitions)
+        self._profile.tables[contract.table.dotted] = profile
+        if not self._lake.in_sandbox:
+            kept.save(record.folder(root, self._lake._spec.name, self.result.run_id), self._profile)
+        return checks
+
+    def _tell_profiles(self) -> None:
+        """Adds what was published to the table of profiles; its next write adds what this one cannot."""
+        if self._profile.tables and not self._lake.in_sandbox:
+            try:
+                profiles.add(self._lake._root, self._staged)
+            except LakeError as error:
+                print(f"warning: {error}")
 
     def _referenced(self, table: TableName, staged: _Staged) -> tuple[DataFrame, str]:
         """The rows of `table`, to which `staged` refers, as they will stand once this run has published; which those are."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, history, run, serving, trace, versions
+from lakehouse.cli import care, contracts, data, develop, history, profile, run, serving, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ develop.register(app)
 contracts.register(app)
 data.register(app)
 history.register(app)
+profile.register(app)
 trace.register(app)
 versions.register(app)
 serving.register(app)

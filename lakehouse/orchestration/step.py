@@ -13,7 +13,7 @@ from lakehouse import raw, record, runner, tables
 from lakehouse.errors import LakehouseError
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, metadata
+from lakehouse.orchestration import checks, describe, metadata, profiles
 from lakehouse.orchestration.failure import failed
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
 from lakehouse.plan import plan
@@ -120,11 +120,12 @@ class Steps:
                 )
                 continue
             own = keys if self.project.partitions_of(output) else ()
+            profiled = profiles.of_run(root, output, done)
             for partition, shown in metadata.of_partitions(root, output, own).items():
-                context.add_asset_metadata(shown, asset_key=key, partition_key=partition)
+                context.add_asset_metadata({**profiled.get(partition, {}), **shown}, asset_key=key, partition_key=partition)
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={**shared, **metadata.of_table(root, output)},
+                metadata={**profiled.get(None, {}), **shared, **metadata.of_table(root, output)},
                 data_version=metadata.data_version(root, output, own or None),
             )
         yield from self._checks(spec, done, complete=True)

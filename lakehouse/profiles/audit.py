@@ -1,0 +1,83 @@
+"""A write's profile: computed from the rows to be published, compared with what stands, and told as checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse import checks
+from lakehouse.checks import PROFILE
+from lakehouse.contract import Contract
+from lakehouse.contracts.profiling import Profiling
+from lakehouse.profiles import reference
+from lakehouse.profiles.compare import compare
+from lakehouse.profiles.compute import compute
+from lakehouse.profiles.kept import TableProfile
+from lakehouse.profiles.measured import Measured
+from lakehouse.profiles.profile import WHOLE, Batch
+from lakehouse.record import CheckRecord
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_TOLD = 6
+
+
+def audit(root: Path, frame: DataFrame, contract: Contract, partitions: Iterable[str]) -> tuple[TableProfile, list[CheckRecord]]:
+    """The profile of the rows of `frame`, and the outcome of each check of `contract` that is made of it.
+
+    A batch is compared with what stands of other partitions and with the others of this write. `partitions` without
+    rows are batches of none.
+    """
+    rules = contract.profile or Profiling()
+    personal = [name for name, column in contract.columns.items() if column.personal]
+    partition = contract.partitions.column if contract.partitions else None
+    batches = compute(frame, partition=partition, personal=personal, by=rules.by)
+    for key in partitions if partition else [WHOLE]:
+        batches.setdefault(key, Batch(rows=0))
+    there = reference.standing(root, contract, rules)
+    if partition and rules.reference == "recent":
+        there = {**there, **batches}
+    found = beside(batches, there, rules)
+    kept = [one for one in found if one.unusual or one.kind == "distribution"]
+    others = len(set(there) - {min(batches)})
+    too_few = "" if found else f"not compared: it takes {rules.needed} other batches with a profile, there are {others}"
+    profile = TableProfile(profiled_at=datetime.now(UTC), batches=batches, measured=kept)
+    return profile, list(_outcomes(contract, found, too_few))
+
+
+def beside(batches: Mapping[str, Batch], there: Mapping[str, Batch], rules: Profiling) -> list[Measured]:
+    """Every measure of each of `batches` beside the nearest of those that are `there`."""
+    found: list[Measured] = []
+    for key, batch in sorted(batches.items()):
+        others = reference.near(key, there, rules)
+        ends = {name: reference.end(name) for name in (key, *others)} if key != WHOLE else {}
+        found += compare(key, batch, others, rules, ends)
+    return found
+
+
+def _outcomes(contract: Contract, found: Iterable[Measured], too_few: str) -> Iterator[CheckRecord]:
+    unusual = [one for one in found if one.unusual]
+    for check in checks.of(contract):
+        if check.type == PROFILE:
+            own = [one for one in unusual if one.kind == check.kwargs["kind"]]
+            yield CheckRecord(
+                table=contract.table.dotted,
+                name=check.name,
+                severity=check.severity,
+                passed=not own,
+                observed=in_words(own) if own else too_few,
+                description=check.description,
+            )
+
+
+def in_words(found: Iterable[Measured]) -> str:
+    """Findings in a line, the columns of which the same is said together, the first few of them."""
+    told: dict[str, list[str]] = {}
+    for one in found:
+        told.setdefault(one.said, []).append(one.column or "")
+    lines = [f"{', '.join(columns)}: {said}" if any(columns) else said for said, columns in told.items()]
+    rest = f"; and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
+    return "; ".join(lines[:_TOLD]) + rest
