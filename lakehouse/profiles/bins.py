@@ -34,22 +34,32 @@ def cumulative(quantiles: Sequence[float], at: Numbers, *, below: bool = False) 
     return np.where(after == 0, 0.0, np.where(after == len(known), 1.0, between))
 
 
-def of_numbers(own: ColumnProfile, others: Sequence[ColumnProfile], rows: Sequence[int]) -> Counts:
-    """Counts of `own` (first row) and of each of `others`, in tenths of what the others hold together; `rows` are the
-    filled ones, of `own` first. A value with a tenth of the rows or more has a bin of its own."""
-    weights = np.array(rows[1:]) / sum(rows[1:])
-    points = np.unique(np.concatenate([one.quantiles for one in others]))
-    together = sum(weight * cumulative(one.quantiles, points) for weight, one in zip(weights, others, strict=True))
+def edges(others: Sequence[ColumnProfile], rows: Sequence[int]) -> list[tuple[float, bool]]:
+    """The upper ends of tenths of what the others hold together, and before a value with a tenth of the rows or more an
+    end just below it (True), so that it has a bin of its own."""
+    weights = [(count / sum(rows), one.quantiles) for count, one in zip(rows, others, strict=True)]
+    points = np.unique(np.concatenate([quantiles for _, quantiles in weights]))
+    together = sum(weight * cumulative(quantiles, points) for weight, quantiles in weights)
     tenths = np.unique(points[np.minimum(np.searchsorted(together, _TENTHS - 1e-9), len(points) - 1)])
-    mass = sum(
-        weight * (cumulative(one.quantiles, tenths) - cumulative(one.quantiles, tenths, below=True))
-        for weight, one in zip(weights, others, strict=True)
+    upto, below = (
+        sum(weight * cumulative(quantiles, tenths, below=side) for weight, quantiles in weights) for side in (False, True)
     )
-    heavy = tenths[mass >= _MASS]
+    heavy = tenths[upto - below >= _MASS]
+    return sorted([(float(end), False) for end in tenths] + [(float(end), True) for end in heavy], key=_by_place)
+
+
+def _by_place(edge: tuple[float, bool]) -> tuple[float, bool]:
+    return edge[0], not edge[1]
+
+
+def of_numbers(own: ColumnProfile, others: Sequence[ColumnProfile], rows: Sequence[int]) -> Counts:
+    """Counts of `own` (first row) and of each of `others` between `edges`; `rows` are the filled ones, of `own` first."""
+    found = edges(others, rows[1:])
+    ends, below = np.array([end for end, _ in found]), np.array([side for _, side in found])
 
     def shares(one: ColumnProfile) -> Numbers:
-        upto = np.concatenate([cumulative(one.quantiles, tenths), cumulative(one.quantiles, heavy, below=True)])
-        return np.diff(np.sort(upto), prepend=0.0, append=1.0)
+        upto = np.where(below, cumulative(one.quantiles, ends, below=True), cumulative(one.quantiles, ends))
+        return np.diff(upto, prepend=0.0, append=1.0)
 
     return np.stack([shares(one) * count for one, count in zip((own, *others), rows, strict=True)])
 

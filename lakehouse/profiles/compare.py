@@ -16,7 +16,7 @@ from lakehouse.contracts.profiling import Profiling
 from lakehouse.profiles.measured import Measured, call, far, measured
 from lakehouse.profiles.missing import missing
 from lakehouse.profiles.profile import Batch
-from lakehouse.profiles.shifts import categories, distribution
+from lakehouse.profiles.shifts import distribution, unseen
 
 _FEW = 10
 _DAY = 86_400
@@ -49,8 +49,7 @@ def _column(key: str, name: str, own: Batch, others: Mapping[str, Batch], rules:
     filled = {batch: other for batch, other in others.items() if other.filled(name)}
     if own.filled(name) and filled:
         yield from distribution(key, name, own, filled, rules)
-        if own.columns[name].kind == "text":
-            yield from categories(key, name, own, filled, rules)
+        yield from unseen(key, name, own, filled, rules)
 
 
 def _volume(key: str, own: Batch, others: Mapping[str, Batch], rules: Profiling) -> Iterator[Measured]:

@@ -18,6 +18,8 @@ _NAMES = {
     "kolmogorov_smirnov": "Kolmogorov-Smirnov distance", "wasserstein": "standard deviations (Wasserstein)",
 }  # fmt: skip
 _ROWS = 5
+# Numbers have no end: the hottest days of a year are hotter than all before.
+_UNKNOWN = 0.05
 
 
 def distribution(key: str, name: str, own: Batch, others: Mapping[str, Batch], rules: Profiling) -> Iterator[Measured]:
@@ -75,22 +77,46 @@ def _moved(columns: Sequence[ColumnProfile]) -> str:
     return f"; median {own:.4g}, usual {before:.4g}{times}"
 
 
-def categories(key: str, name: str, own: Batch, others: Mapping[str, Batch], rules: Profiling) -> Iterator[Measured]:
-    """The share of rows of `own` with values that none of `others` lists; of each of these, that no other of them does."""
+def unseen(key: str, name: str, own: Batch, others: Mapping[str, Batch], rules: Profiling) -> Iterator[Measured]:
+    """The share of rows of `own` with values that none of `others` has; of each of these, that no other of them has."""
     threshold = rules.threshold("categories", name)
-    if threshold is None:
+    columns = [batch.columns[name] for batch in (own, *others.values())]
+    if threshold is None or len({column.kind for column in columns}) > 1:
         return
-    batches = [own, *others.values()]
-    listed = [batch.columns[name].values for batch in batches]
+    filled = [batch.filled(name) for batch in (own, *others.values())]
+    if columns[0].kind == "text":
+        shares, example = _unseen_text(columns, filled)
+    elif columns[0].kind == "number":
+        shares, example = _beyond(columns)
+        threshold = max(threshold, _UNKNOWN)
+    else:
+        return
+    said = f"{percent(shares[0])} of {call(key)} have values not seen before{example}"
+    unusual = shares[0] > max(threshold, far(shares[1:])) + _ROWS / filled[0]
+    yield measured(key, "categories", name, shares[0], shares[1:], threshold, unusual, said)
+
+
+def _beyond(columns: Sequence[ColumnProfile]) -> tuple[Any, str]:
+    """Of numbers: below the smallest or above the largest of all others."""
+    lows, highs = (np.array([column.quantiles[at] for column in columns]) for at in (0, -1))
+    shares = []
+    for number, column in enumerate(columns):
+        rest = np.arange(len(columns)) > 0
+        rest[number] = False
+        low, high = (lows[rest].min(), highs[rest].max()) if rest.any() else (lows[number], highs[number])
+        below, upto = bins.cumulative(column.quantiles, low, below=True), bins.cumulative(column.quantiles, high)
+        shares.append(float(below + 1 - upto))
+    return np.array(shares), f", beyond {lows[1:].min():.4g} to {highs[1:].max():.4g}"
+
+
+def _unseen_text(columns: Sequence[ColumnProfile], filled: Sequence[int]) -> tuple[Any, str]:
+    listed = [column.values for column in columns]
     times = Counter(value for values in listed[1:] for value in values)
     new = [{value for value in values if times[value] == (number > 0)} for number, values in enumerate(listed)]
-    hidden = max(_hidden(values, batch.filled(name)) for values, batch in zip(listed[1:], batches[1:], strict=True))
-    filled = [batch.filled(name) for batch in batches]
-    unseen = np.array([_unseen(*each, len(times), hidden) for each in zip(listed, new, filled, strict=True)])
+    hidden = max(_hidden(values, rows) for values, rows in zip(listed[1:], filled[1:], strict=True))
+    shares = np.array([_unseen(*each, len(times), hidden) for each in zip(listed, new, filled, strict=True)])
     shown = ", ".join(map(repr, sorted(new[0], key=lambda value: -listed[0][value])[:3]))
-    said = f"{percent(unseen[0])} of {call(key)} have values not seen before{f', such as {shown}' if shown else ''}"
-    unusual = unseen[0] > max(threshold, far(unseen[1:])) + _ROWS / filled[0]
-    yield measured(key, "categories", name, unseen[0], unseen[1:], threshold, unusual, said)
+    return shares, f", such as {shown}" if shown else ""
 
 
 def _hidden(values: Mapping[str, int], filled: int) -> float:
