@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|growth|tuning")
+    which = parser.add_subparsers(required=True, metavar="peers|growth|tuning|gate")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
@@ -54,6 +54,10 @@ def _arguments() -> argparse.ArgumentParser:
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
     tuning.add_argument("--variants", type=_listed, default=None, help="some of the variants by a part of their name, by commas")
     tuning.set_defaults(run=_tuning)
+    gate = which.add_parser("gate", help="what audit and profiles cost")
+    gate.add_argument("--rounds", type=_positive, default=3)
+    gate.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
+    gate.set_defaults(run=_gate)
     return parser
 
 
@@ -106,6 +110,13 @@ def _tuning(chosen: argparse.Namespace) -> None:
 
     with _lake() as (now, scratch):
         tuning.run(now, scratch, chosen.rounds, chosen.only, chosen.variants)
+
+
+def _gate(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import gate
+
+    with _lake() as (now, scratch):
+        gate.run(now, scratch, chosen.rounds, chosen.only)
 
 
 if __name__ == "__main__":
