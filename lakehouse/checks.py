@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lakehouse.contract import Contract, Expectation, Reference
-from lakehouse.contracts.profiling import KINDS, Profiling
+from lakehouse.contracts.profiling import KINDS, TIMES, Profiling
 
 PARTITIONS = "partitions_are_requested"
 """Every row lies in a partition of the run. What those are is known at the write only, so its kwargs are empty."""
@@ -104,6 +104,7 @@ def profiled(contract: Contract) -> Profiling | None:
 def _profiled(contract: Contract) -> Iterator[Check]:
     """One check for each kind of finding, all columns together, so that names stay."""
     rules = profiled(contract)
-    for kind in KINDS if rules else ():
-        if rules and rules.rule(kind):
+    timed = contract.partitions and any(column.type in TIMES for column in contract.columns.values())
+    for kind in KINDS:
+        if rules and rules.rule(kind) and (timed or kind != "freshness"):
             yield Check(f"profile_{kind}", None, rules.severity_of(kind), _SAID[kind], PROFILE, {"kind": kind})

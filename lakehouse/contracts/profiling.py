@@ -13,7 +13,8 @@ from lakehouse.partitions import parse_months
 Measure = Literal["psi", "jensen_shannon", "total_variation", "kolmogorov_smirnov", "wasserstein"]
 Kind = Literal["volume", "freshness", "missing", "distribution", "cardinality", "categories"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-OF_COLUMNS: tuple[Kind, ...] = ("missing", "distribution", "cardinality", "categories")
+TIMES = ("date", "timestamp", "timestamp_ntz")
+"""Types of columns that tell how fresh rows are."""
 
 DISTANCES: dict[Measure, float] = {
     "psi": 0.25,

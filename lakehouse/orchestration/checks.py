@@ -13,6 +13,7 @@ from lakehouse.names import TableName
 from lakehouse.record import CheckRecord
 
 _SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
+_UNPROFILED = "Not compared: the run that published these rows did not profile them."
 
 
 def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
@@ -38,14 +39,16 @@ def results(
     found = {record.name: record for record in records if record.table == table.dotted}
     for check in checks.of(contract):
         record = found.get(check.name)
-        if record is None and (not complete or (check.type == PROFILE and check.severity == "warn")):
-            continue  # a run from before tables were profiled has none of these
+        if record is None and not complete:
+            continue
+        unprofiled = record is None and check.type == PROFILE and check.severity == "warn"
+        missing = _UNPROFILED if unprofiled else "No result: the run published rows that this check did not see."
         yield dg.AssetCheckResult(
             asset_key=dg.AssetKey([table.layer, table.name]),
             check_name=check.name,
-            passed=record is not None and record.passed,
+            passed=record.passed if record else unprofiled,
             severity=_SEVERITY[check.severity],
-            description=_observed(record) if record else "No result: the run published rows that this check did not see.",
+            description=_observed(record) if record else missing,
             metadata=_metadata(record) if record else None,
         )
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.contracts.profiling import TIMES
 from lakehouse.profiles.profile import KEPT, LEVELS, WHOLE, Batch, ColumnProfile, Kind
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ _WHOLE_NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal")
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys((*_WHOLE_NUMBERS, "float", "double"), "number"),
     **dict.fromkeys(("string", "boolean"), "text"),
-    **dict.fromkeys(("date", "timestamp", "timestamp_ntz"), "time"),
+    **dict.fromkeys(TIMES, "time"),
 }
 _LEVELS = f"array({', '.join(f'{level}D' for level in LEVELS)})"
 # A quantile's rank is wrong by a thousandth at most; values are counted exactly where fewer than these are distinct.
