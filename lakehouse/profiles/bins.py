@@ -26,42 +26,30 @@ def cumulative(quantiles: Sequence[float], at: Numbers, *, below: bool = False) 
     """
     known = np.asarray(quantiles)
     after = np.searchsorted(known, at, side="left" if below else "right")
-    inside = np.clip(after, 1, len(known) - 1)
-    low, high = known[inside - 1], known[inside]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        way = np.where(high > low, (at - low) / (high - low), 0.0)
+    inside = np.minimum(np.maximum(after, 1), len(known) - 1)
+    low, step = known[inside - 1], known[inside] - known[inside - 1]
+    way = np.divide(at - low, step, out=np.zeros(len(at)), where=step > 0)
     between = _LEVELS[inside - 1] + way * (_LEVELS[inside] - _LEVELS[inside - 1])
     return np.where(after == 0, 0.0, np.where(after == len(known), 1.0, between))
 
 
-def edges(others: Sequence[ColumnProfile], rows: Sequence[int]) -> list[tuple[float, bool]]:
-    """The upper ends of tenths of what the others hold together, and before a value with a tenth of the rows or more an
-    end just below it (True), so that it has a bin of its own."""
-    weights = [(count / sum(rows), one.quantiles) for count, one in zip(rows, others, strict=True)]
-    points = np.unique(np.concatenate([quantiles for _, quantiles in weights]))
-    together = sum(weight * cumulative(quantiles, points) for weight, quantiles in weights)
-    tenths = np.unique(points[np.minimum(np.searchsorted(together, _TENTHS - 1e-9), len(points) - 1)])
-    upto, below = (
-        sum(weight * cumulative(quantiles, tenths, below=side) for weight, quantiles in weights) for side in (False, True)
-    )
-    heavy = tenths[upto - below >= _MASS]
-    return sorted([(float(end), False) for end in tenths] + [(float(end), True) for end in heavy], key=_by_place)
+def of_numbers(own: ColumnProfile, others: Sequence[ColumnProfile], rows: Sequence[int]) -> tuple[Counts, list[tuple[float, bool]]]:
+    """Counts of `own` (first row) and of each of `others` in tenths of what the others hold together, and the tenths'
+    upper ends; `rows` are the filled ones, of `own` first.
 
-
-def _by_place(edge: tuple[float, bool]) -> tuple[float, bool]:
-    return edge[0], not edge[1]
-
-
-def of_numbers(own: ColumnProfile, others: Sequence[ColumnProfile], rows: Sequence[int]) -> Counts:
-    """Counts of `own` (first row) and of each of `others` between `edges`; `rows` are the filled ones, of `own` first."""
-    found = edges(others, rows[1:])
-    ends, below = np.array([end for end, _ in found]), np.array([side for _, side in found])
-
-    def shares(one: ColumnProfile) -> Numbers:
-        upto = np.where(below, cumulative(one.quantiles, ends, below=True), cumulative(one.quantiles, ends))
-        return np.diff(upto, prepend=0.0, append=1.0)
-
-    return np.stack([shares(one) * count for one, count in zip((own, *others), rows, strict=True)])
+    A value with a tenth of the others' rows or more has a bin of its own: before it stands an end just below it (True).
+    """
+    weights = np.array(rows[1:]) / sum(rows[1:])
+    points = np.unique(np.concatenate([one.quantiles for one in others]))
+    together = weights @ np.stack([cumulative(one.quantiles, points) for one in others])
+    ends = np.unique(points[np.minimum(np.searchsorted(together, _TENTHS - 1e-9), len(points) - 1)])
+    upto = np.stack([cumulative(one.quantiles, ends) for one in (own, *others)])
+    below = np.stack([cumulative(one.quantiles, ends, below=True) for one in (own, *others)])
+    heavy = weights @ (upto - below)[1:] >= _MASS
+    cuts = [(place, side) for place in range(len(ends)) for side in ((True, False) if heavy[place] else (False,))]
+    shares = np.column_stack([(below if side else upto)[:, place] for place, side in cuts])
+    counts = np.diff(shares, prepend=0.0, append=1.0) * np.array(rows)[:, None]
+    return counts, [(float(ends[place]), side) for place, side in cuts]
 
 
 def fine(own: ColumnProfile, others: Sequence[ColumnProfile], rows: Sequence[int]) -> tuple[Counts, Numbers]:

@@ -49,7 +49,7 @@ def _by(key: str, name: str, by: str, batches: Sequence[Batch], threshold: float
 
 def _unusual(rates: Any, gone: Any, rows: Any, threshold: float) -> Any:
     """Whether the first of `rates` lies far from the middle of the others; nan where a batch has no rows."""
-    middle = np.nanmedian(rates[1:], axis=0)
+    middle = np.nanmedian(rates[1:], axis=0) if np.isnan(rates).any() else np.median(rates[1:], axis=0)
     usual = far(np.nan_to_num(np.abs(rates[1:] - middle)))
     return np.abs(rates[0] - middle) > np.maximum(threshold, usual) + _chance(gone, rows)
 

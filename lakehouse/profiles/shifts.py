@@ -51,7 +51,7 @@ def distance(measure: str, columns: Sequence[ColumnProfile], rows: Sequence[int]
         if measure == "wasserstein":
             widths, scale = (steps,), _deviation(columns[1:], rows[1:])
     else:
-        counts = bins.of_numbers(columns[0], columns[1:], rows)
+        counts, _ = bins.of_numbers(columns[0], columns[1:], rows)
     together = counts[1:].sum(axis=0)
     rest = together - counts[1:] if len(columns) > 2 else counts[1:]
     apart = getattr(distances, measure)(counts, np.vstack([together, rest]), *widths) / scale
@@ -98,15 +98,15 @@ def unseen(key: str, name: str, own: Batch, others: Mapping[str, Batch], rules: 
 
 def _beyond(columns: Sequence[ColumnProfile]) -> tuple[Any, str]:
     """Of numbers: below the smallest or above the largest of all others."""
-    lows, highs = (np.array([column.quantiles[at] for column in columns]) for at in (0, -1))
-    shares = []
+    low, high = min(column.quantiles[0] for column in columns[1:]), max(column.quantiles[-1] for column in columns[1:])
+    shares = np.zeros(len(columns))
     for number, column in enumerate(columns):
-        rest = np.arange(len(columns)) > 0
-        rest[number] = False
-        low, high = (lows[rest].min(), highs[rest].max()) if rest.any() else (lows[number], highs[number])
-        below, upto = bins.cumulative(column.quantiles, low, below=True), bins.cumulative(column.quantiles, high)
-        shares.append(float(below + 1 - upto))
-    return np.array(shares), f", beyond {lows[1:].min():.4g} to {highs[1:].max():.4g}"
+        rest = [other.quantiles for other in columns[1:] if other is not column]
+        if rest and (column.quantiles[0] < (least := min(each[0] for each in rest))):
+            shares[number] += bins.cumulative(column.quantiles, np.array([least]), below=True)[0]
+        if rest and (column.quantiles[-1] > (most := max(each[-1] for each in rest))):
+            shares[number] += 1 - bins.cumulative(column.quantiles, np.array([most]))[0]
+    return shares, f", beyond {low:.4g} to {high:.4g}"
 
 
 def _unseen_text(columns: Sequence[ColumnProfile], filled: Sequence[int]) -> tuple[Any, str]:

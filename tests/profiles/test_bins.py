@@ -49,8 +49,7 @@ def test_distances_of_profiles_are_near_those_of_the_samples(shape: str, change:
 def test_psi_of_profiles_is_near_that_of_the_samples_in_the_same_bins(shape: str, change: str, rows: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     before, own = SHAPES[shape](random, 5000), CHANGES[change](SHAPES[shape](random, rows))
-    counts = bins.of_numbers(number(own), [number(before)], [rows, 5000])
-    edges = bins.edges([number(before)], [5000])
+    counts, edges = bins.of_numbers(number(own), [number(before)], [rows, 5000])
     exact = [np.diff([0, *((values <= e).sum() if not below else (values < e).sum() for e, below in edges), len(values)])
              for values in (own, before)]  # fmt: skip
     assert np.abs(counts / counts.sum(axis=1, keepdims=True) - [each / each.sum() for each in exact]).max() < 0.021
@@ -58,7 +57,7 @@ def test_psi_of_profiles_is_near_that_of_the_samples_in_the_same_bins(shape: str
 
 def test_a_value_with_many_rows_has_a_bin_of_its_own() -> None:
     before = number(np.array([5.0] * 100))
-    (own, other) = bins.of_numbers(number(np.array([4.0] * 50 + [5.0] * 50)), [before], [100, 100])
+    (own, other), _ = bins.of_numbers(number(np.array([4.0] * 50 + [5.0] * 50)), [before], [100, 100])
     assert own == pytest.approx([50, 50, 0], abs=1)
     assert other.tolist() == [0, 100, 0]
 

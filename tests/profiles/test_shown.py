@@ -13,7 +13,9 @@ COLUMNS = {
     "id": text({f"F{number}": 1 for number in range(128)}, distinct=1000),
     "at": moments(high=1359676740.0),
 }
-DISTANCE = Measured(batch="b", kind="distribution", column="delay", of="psi", observed=0.1234, usual=(0, 0.1), threshold=0.25, unusual=False)
+DISTANCE = Measured(
+    batch="b", kind="distribution", column="delay", of="psi", observed=0.1234, usual=(0, 0.1), threshold=0.25, unusual=False
+)
 
 
 def test_each_column_is_a_line() -> None:
@@ -25,7 +27,7 @@ def test_each_column_is_a_line() -> None:
 
 
 def test_values_mean_nothing_in_markdown() -> None:
-    hostile = batch(2, **{"note": text({"<script>alert(1)</script>": 1, "a|b [x](javascript:y) `c`": 1})})
+    hostile = batch(2, note=text({"<script>alert(1)</script>": 1, "a|b [x](javascript:y) `c`": 1}))
     found = shown.markdown(hostile, [])
     assert "<" not in found and "[x]" not in found and "`" not in found
     assert len(found.splitlines()) == 3 and all(line.count("|") == 7 for line in found.splitlines())
