@@ -15,34 +15,8 @@ from lakehouse.profiles import kept
 from lakehouse.profiles import table as profiles
 from lakehouse.record import CheckRecord, Result
 from tests.notebooks import contract, notebook
-from tests.workspace import Workspace, monthly
-
-TABLE = "silver.trips"
-YEAR = {"column": "month", "start": "2013-01", "end": "2013-12"}
-COLUMNS = {
-    "month": {"type": "string", "nullable": False},
-    "id": {"type": "bigint", "nullable": False},
-    "miles": "double",
-    "code": "string",
-    "guest": {"type": "string", "personal": True},
-}
-MONTHS = [f"2013-{number:02d}" for number in range(1, 9)]
-TRIPS = """
-df = lake.spark.sql(f'''
-    select m as month, id, {miles} as miles, if(id % 3 = 0, 'taxi', 'bus') as code, concat('Ada ', id) as guest
-    from range({rows}) lateral view explode(array({", ".join(repr(str(key)) for key in months)})) t as m
-''')
-"""
-MILES = "100 + 10 * randn(7)"
-
-
-def trips(rows: int = 400, miles: str = MILES) -> dict[str, Any]:
-    cells = [f"rows, miles = {rows}, {miles!r}", TRIPS, f'lake.write(df, "{TABLE}")']
-    return {"silver/trips": monthly("silver/trips", *cells)}
-
-
-def promise(**profile: Any) -> dict[str, Any]:
-    return {TABLE: contract(TABLE, COLUMNS, key=["id", "month"], partitions=YEAR, **({"profile": profile} if profile else {}))}
+from tests.profiles.trips import MILES, MONTHS, TABLE, promise, trips
+from tests.workspace import Workspace
 
 
 def of_profiles(done: Result) -> dict[str, CheckRecord]:
