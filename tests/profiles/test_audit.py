@@ -73,7 +73,7 @@ def test_an_unusual_batch_is_published_and_reported(place: Workspace, capsys: py
 
 def test_an_unusual_batch_is_held_back_where_the_contract_says_so(place: Workspace) -> None:
     version = place.version(TABLE)
-    place.write(trips(rows=40), promise(volume={"severity": "error"}))
+    place.write(trips(rows=40), promise(2, volume={"severity": "error"}))
     with pytest.raises(AuditFailed, match=r"profile_volume \(2013-10 has 40 rows, usual 400 to 400\)") as caught:
         place.run("silver/trips", months=["2013-10"])
     assert "nothing was published" in caught.value.hint

@@ -32,6 +32,7 @@ def trips(rows: int = 400, miles: str = MILES) -> dict[str, Any]:
     return {"silver/trips": monthly("silver/trips", *cells)}
 
 
-def promise(**profile: Any) -> dict[str, Any]:
+def promise(version: int = 1, **profile: Any) -> dict[str, Any]:
     """Its contract."""
-    return {TABLE: contract(TABLE, COLUMNS, key=["id", "month"], partitions=YEAR, **({"profile": profile} if profile else {}))}
+    more = {"profile": profile} if profile else {}
+    return {TABLE: contract(TABLE, COLUMNS, key=["id", "month"], partitions=YEAR, version=version, **more)}
