@@ -14,7 +14,7 @@ from lakehouse.finding import Finding
 from lakehouse.names import OWN_TABLES, TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import Parameter, ParameterType
-from lakehouse.partitions import PartitionSpace
+from lakehouse.partitions import NEW, PartitionSpace
 from lakehouse.project import Project
 
 __all__ = ["Finding", "check"]
@@ -41,6 +41,7 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
     for spec in project.notebooks.values():
         found.update(_writes(project, spec))
         found.update(_partitions(project, spec))
+        found.update(_merges(project, spec))
     found.update(_unused_contracts(project))
     found.update(_references(project))
     found.update(_cycles(project))
@@ -93,6 +94,20 @@ def _writes(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
     elif spec.outputs and spec.name not in spec.outputs:
         hint = f"Name the notebook after its main output, such as notebooks/{spec.outputs[0].slashed}.ipynb."
         yield Finding(spec.file, 0, 0, "main-output", f"The notebook does not write {spec.name}, its own name", hint)
+
+
+def _merges(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
+    for write in spec.writes:
+        contract = project.contracts.get(write.table)
+        if write.merged and contract is not None and not contract.key:
+            hint = f"Name the key in {contracts.FOLDER}/{write.table.slashed}.yaml, or use lake.write."
+            message = f"{write.table} has no key by which rows could be merged"
+            yield Finding(spec.file, write.cell, write.line, "merge-without-key", message, hint)
+    for read in spec.reads:
+        if read.coverage == NEW and not spec.only_merges:
+            message = f'{read.table} is read as "new", but not all that is written is merged by key, without months'
+            hint = "Use lake.merge for every table of the notebook, and no list[month]; or read all of it."
+            yield Finding(spec.file, read.cell, read.line, "new-needs-merge", message, hint)
 
 
 def _unreadable(spec: NotebookSpec) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from lakehouse.contract import Contract, Expectation, Reference
 from lakehouse.contracts.profiling import KINDS, TIMES, Profiling
 
+KEY = "key_is_unique"
+
 PARTITIONS = "partitions_are_requested"
 """Every row lies in a partition of the run. What those are is known at the write only, so its kwargs are empty."""
 
@@ -57,11 +59,11 @@ def _derived(contract: Contract) -> Iterator[Check]:
             yield Check(f"not_null_{name}", name, "error", said, "expect_column_values_to_not_be_null", {"column": name})
     if len(contract.key) == 1:
         key = contract.key[0]
-        yield Check("key_is_unique", key, "error", f"{key} names one row", "expect_column_values_to_be_unique", {"column": key})
+        yield Check(KEY, key, "error", f"{key} names one row", "expect_column_values_to_be_unique", {"column": key})
     elif contract.key:
         said = f"{', '.join(contract.key)} together name one row"
         kwargs = {"column_list": list(contract.key)}
-        yield Check("key_is_unique", None, "error", said, "expect_compound_columns_to_be_unique", kwargs)
+        yield Check(KEY, None, "error", said, "expect_compound_columns_to_be_unique", kwargs)
     if contract.partitions:
         column = contract.partitions.column
         said = f"{column} holds the partitions that were asked for, and no other"

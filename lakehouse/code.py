@@ -54,8 +54,9 @@ def explain(project: Project, spec: NotebookSpec) -> dict[str, str]:
         if table in project.contracts:
             parts[f"contract {table}"] = _hash(_promises(project.contracts[table]))
     for table in spec.inputs:
-        if table.layer == "raw" and table in project.sources:
-            parts[f"source {table}"] = _hash(_reading(project.sources[table]))
+        source = project.sources.get(table) if table.layer == "raw" else None
+        if isinstance(source, Source):  # what a stream landed is read as any table
+            parts[f"source {table}"] = _hash(_reading(source))
     lock = project.path / LOCK
     if lock.exists():
         parts[LOCK] = _lock(lock, lock.stat().st_mtime_ns)

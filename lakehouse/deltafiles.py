@@ -57,6 +57,19 @@ def removed(table: Path, version: int) -> set[Path]:
     return {_file(table, facts, version).path for kind, facts in actions if kind == "remove"}
 
 
+def appended(table: Path, version: int) -> list[Path] | None:
+    """The files whose rows a version added; None where it did anything else to rows or columns. Raises LakeError."""
+    found = []
+    for kind, facts in deltalog.actions(deltalog.commit_path(table, version)):
+        if kind in ("add", "remove") and not facts.get("dataChange", True):
+            continue  # the same rows, laid out anew
+        if kind in ("remove", "metaData", "cdc") or facts.get("deletionVector") or facts.get("operation") == "RESTORE":
+            return None
+        if kind == "add":
+            found.append(_file(table, facts, version).path)
+    return found
+
+
 def current(table: Path) -> list[DataFile]:
     """The files of the newest version. Raises LakeError."""
     live: Mapping[str, DataFile] = {}

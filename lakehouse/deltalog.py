@@ -20,6 +20,7 @@ from lakehouse.errors import LakeError
 _COMMIT = re.compile(r"^(\d{20})\.json$")
 # Operations that rewrite files without changing rows carry dataChange=false and so are not data commits.
 _RESTORE = "RESTORE"
+_MERGE = "MERGE"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Commit:
     def changed(self, partition: str | None) -> bool:
         """Whether it changed rows of `partition` (None: any rows)."""
         return self.data and (partition is None or self.touched is None or partition in self.touched)
+
+    def concerns(self, partition: str | None) -> bool:
+        """Whether a run of ours left it for `partition`, also where a merge found all its rows there already, or it changed it."""
+        declared = (self.made or {}).get("partitions", ())
+        return self.changed(partition) or (self.made is not None and (not declared or partition is None or partition in declared))
 
 
 def versions(table: Path) -> list[int]:
@@ -140,14 +146,17 @@ def _parsed(path: Path, version: int) -> Commit:
     operation = info.get("operation", "")
     declared = set(ours.get("partitions", ())) if ours else set()
     foreign = ours is None or operation == _RESTORE
+    moved = {value for entry in changes for value in _values(entry)}
+    merged = operation == _MERGE and ours is not None
     rows = _partition_rows(adds)
     return Commit(
         version=version,
         timestamp=int(info.get("timestamp", 0)),
         operation=operation,
-        data=bool(changes) or ours is not None,
-        touched=None if foreign else frozenset(declared | {value for entry in changes for value in _values(entry)}) or None,
-        rows=sum(_records(entry) for entry in adds),
+        # A write of no row says so of its partitions; a merge that finds every row there already changes nothing.
+        data=bool(changes) or (ours is not None and not merged),
+        touched=None if foreign else frozenset(moved if merged else declared | moved) or None,
+        rows=_merged(info) if operation == _MERGE else sum(_records(entry) for entry in adds),
         partition_rows=rows,
         ours=ours,
     )
@@ -170,6 +179,12 @@ def _records(entry: dict[str, Any]) -> int:
     return int(json.loads(stats).get("numRecords", 0)) if stats else 0
 
 
+def _merged(info: dict[str, Any]) -> int:
+    """The rows that a merge added or changed; its files also hold those that merely lie beside them."""
+    metrics = info.get("operationMetrics", {})
+    return sum(int(metrics.get(f"numTargetRows{kind}", 0)) for kind in ("Inserted", "Updated"))
+
+
 def _partition_rows(adds: list[dict[str, Any]]) -> dict[str, int]:
     rows: dict[str, int] = {}
     for entry in adds:
@@ -180,18 +195,16 @@ def _partition_rows(adds: list[dict[str, Any]]) -> dict[str, int]:
 
 def identity(table: Path, partitions: Iterable[str] | None) -> dict[str, int]:
     """What stands in each of `partitions`: the last data-changing version that touched it; for the whole table
-    (None) the key is "*". A partition never written is absent. OPTIMIZE does not count; a commit that is not ours,
-    or a RESTORE, counts for every partition."""
-    history = [entry for entry in reversed(commits(table)) if entry.data]
-    if partitions is None:
-        return {"*": history[0].version} if history else {}
-    found: dict[str, int] = {}
-    for key in partitions:
-        for entry in history:
-            if entry.touched is None or key in entry.touched:
-                found[key] = entry.version
-                break
-    return found
+    (None) the key is "*". A partition never written is absent. OPTIMIZE does not count, nor does a merge that changed
+    nothing (but where nothing else was ever written); a commit that is not ours, or a RESTORE, counts for every partition."""
+    history = commits(table)
+    found = {"*" if key is None else key: _standing(history, key) for key in ([None] if partitions is None else partitions)}
+    return {key: version for key, version in found.items() if version is not None}
+
+
+def _standing(history: list[Commit], key: str | None) -> int | None:
+    changed = next((entry.version for entry in reversed(history) if entry.changed(key)), None)
+    return next((entry.version for entry in history if entry.concerns(key)), None) if changed is None else changed
 
 
 def written_by(table: Path, partition: str | None) -> Commit | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import great_expectations as gx
 from great_expectations.expectations.expectation import (
@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import (
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from lakehouse import checks
-from lakehouse.checks import MASK, PARTITIONS, PROFILE, REFERENCE, Check
+from lakehouse.checks import KEY, MASK, PARTITIONS, PROFILE, REFERENCE, Check
 from lakehouse.contract import Contract
 from lakehouse.errors import ContractError
 from lakehouse.record import CheckRecord
@@ -30,17 +30,29 @@ if TYPE_CHECKING:
 _EXAMPLES = 5
 # Expectations that judge each row and can name those that do not fit.
 _ROW_BY_ROW = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
+# Of these, those that judge a row by the others beside it.
+_AMONG_ROWS = (gx.expectations.ExpectColumnValuesToBeUnique, gx.expectations.ExpectCompoundColumnsToBeUnique)
 
 
-def audit(frame: DataFrame, contract: Contract, partitions: list[str]) -> list[CheckRecord]:
+Judging = Literal["all", "rows", "table"]
+
+
+def audit(frame: DataFrame, contract: Contract, partitions: list[str], judging: Judging = "all") -> list[CheckRecord]:
     """The outcome of every check of `contract` on the rows of `frame`, in the contract's order; references and
     profiles are left out.
 
-    `partitions` are those the run may write. Examples are bounded, and masked where a column is marked personal.
+    `partitions` are those the run may write. Of rows that are merged, `judging` "rows" holds what judges each row by
+    itself; "table", for the table as it will stand, the rest but the key (see `lakehouse.merge`).
+    Examples are bounded, and masked where a column is marked personal.
     Raises ContractError when an expectation does not exist or cannot be computed as written.
     """
     asked = [check for check in checks.of(contract) if check.type not in (REFERENCE, PROFILE)]
     expectations = [_expectation(check, contract, partitions) for check in asked]
+    if judging != "all":
+        expectations = [one for one in expectations if _judges_each_row(one) == (judging == "rows") and one.meta["check"] != KEY]
+        asked = [check for check in asked if check.name in {one.meta["check"] for one in expectations}]
+    if not asked:
+        return []
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     # persist=False: the default keeps every batch in the server's memory and never frees it.
@@ -55,6 +67,10 @@ def audit(frame: DataFrame, contract: Contract, partitions: list[str]) -> list[C
     return [
         _passed(check, contract) if check.name in passed else _record(check, contract, results.get(check.name)) for check in asked
     ]
+
+
+def _judges_each_row(expectation: Any) -> bool:
+    return isinstance(expectation, _ROW_BY_ROW) and not isinstance(expectation, _AMONG_ROWS)
 
 
 def _validate(batch: Any, expectations: list[Any], result_format: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from lakehouse import deltalog, raw, record, tables
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.partitions import Coverage
+from lakehouse.partitions import NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.record import ModelVersion, Result
 
@@ -25,7 +25,7 @@ def covered(project: Project, table: TableName, coverage: Coverage, own: Iterabl
     """The partitions of `table` that a run over the partitions `own` reads; None means the whole table."""
     space = project.partitions_of(table)
     own = list(own)
-    if space is None or coverage == "all" or not own:
+    if space is None or coverage in ("all", NEW) or not own:
         return None
     return space.cover(coverage, own)
 
@@ -48,7 +48,7 @@ def identity(project: Project, root: Path, table: TableName, coverage: Coverage,
         version = newest_model(project, root, table)
         return {WHOLE: version.version} if version else {}
     keys = covered(project, table, coverage, own)
-    if table.layer == "raw":
+    if project.is_of_files(table):
         return dict(raw.identity(root, table, keys))
     return dict(deltalog.identity(tables.lake_path(root, table), keys))
 

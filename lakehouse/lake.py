@@ -16,11 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import code, deltalog, inputs, notebook, parameters, raw, record, settings, tables
-from lakehouse.errors import UndeclaredTable, UnknownName
+from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables
+from lakehouse.errors import NotebookError, UndeclaredTable, UnknownName
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
-from lakehouse.partitions import Coverage
+from lakehouse.partitions import NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.publish import Publisher
 from lakehouse.raw import RawFile
@@ -50,7 +50,7 @@ def open(name: str) -> Lake:
     if spec.explore:
         # Also for what it runs by hand: exploring never writes to the lake, whoever started the kernel.
         os.environ["LAKEHOUSE_TARGET"] = "sandbox"
-    _refuse_unknown_parameters(spec)
+    shell.refuse_unknown_parameters(spec)
     bound = project.bind(spec.name, {p.name: namespace[p.name] for p in spec.parameters if p.name in namespace})
     namespace.update(bound)
     lake = Lake(now, root, project, spec, bound)
@@ -78,8 +78,10 @@ class Lake:
         Raises UnknownName for a table, or a partition of it, that was never written: no rows there is not the same
         as nobody having looked. In the sandbox that is told at the read.
         """
+        # What stands is looked up before it is pinned: a commit in between makes a run too many, not one too few.
+        seen = inputs.identities(self._project, self._root, self._spec, self.partitions)
         for read in self._spec.reads:
-            if read.table.layer == "raw" or self.in_sandbox:
+            if self._project.is_of_files(read.table) or self.in_sandbox:
                 continue
             self._pin(read.table)
             absent = inputs.missing(self._project, self._root, read.table, read.coverage, self.partitions)
@@ -88,7 +90,6 @@ class Lake:
                     f"{read.table} has not been built for {', '.join(absent)}",
                     f"To build it: lakehouse run {read.table.slashed} --partition {absent[0]}..{absent[-1]}",
                 )
-        seen = inputs.identities(self._project, self._root, self._spec, self.partitions)
         return Result(
             run_id=self.run_id,
             asset=self._spec.name.dotted,
@@ -110,15 +111,39 @@ class Lake:
         """The rows of `table` at the version this run pinned.
 
         In a notebook with partitions, its own by default; "all", "until" (own and all before) or a window such as
-        (-1, 0) reads others. A raw table's files come as columns of text, with `_source_file`, `_source_sha256` and
-        `_received_at`. `version` travels in time and is for exploring only.
-        Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built.
+        (-1, 0) reads others. "new" is for notebooks that only merge: what came since the run before had read it, and all
+        of it where that cannot be told (see `lakehouse.arrivals`), in the sandbox and by `--force`.
+        Raw files come as columns of text, with `_source_file`, `_source_sha256` and `_received_at`.
+        `version` travels in time and is for exploring only.
+        Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built,
+        NotebookError for "new" in a notebook that does more than merge.
         """
         name = TableName.parse(table)
         self._declared(name, self._spec.reads, "read")
-        if name.layer == "raw":
+        if partitions == NEW and not self._spec.explore and not self._spec.only_merges:
+            hint = "Merge by key (lake.merge) into every table of the notebook, and give it no months; or read it all."
+            where = f"{self._spec.path.name}, {shell.cell_now()}"
+            raise NotebookError(f"{where}: only a merge can be made of what is new in {name}", hint)
+        if self._project.is_of_files(name):
             return self._read_raw(name, partitions)
+        if partitions == NEW and (new := self._new_rows(name)) is not None:
+            return new
         return self.spark.sql(f"select * from {self._relation(name, partitions, version)}")
+
+    @cached_property
+    def _read_before(self) -> Mapping[str, Any]:
+        """What the run that made what stands had read, by table; nothing where all is to be read again."""
+        if self.in_sandbox or os.environ.get("LAKEHOUSE_FORCE"):
+            return {}
+        return arrivals.read_before(self._project, self._root, self._spec, self._publisher.result)
+
+    def standing(self, table: str) -> DataFrame | None:
+        """The rows of a table that the notebook merges into, as they stand before it; None where there are none yet.
+
+        No input, as the table is its own: what is merged may be made of it. The merge is refused if another run has
+        moved the table meanwhile.
+        """
+        return self._publisher.standing(self._to_publish(table, "merge"))
 
     def sql(self, query: str, *, partitions: Coverage = "own") -> DataFrame:
         """The result of a query over tables named in place (`select … from silver.flights`), pinned as by `read`.
@@ -133,7 +158,7 @@ class Lake:
                 return self._resolver.plain(name)
             if versioned:
                 raise UndeclaredTable(
-                    f"{self._spec.path.name}, {_cell_now()}: the query names a version of {name}",
+                    f"{self._spec.path.name}, {shell.cell_now()}: the query names a version of {name}",
                     "An asset reads the version its run is pinned to; travel in time in notebooks/explore/.",
                 )
             return self._relation(name, partitions, None)
@@ -146,13 +171,33 @@ class Lake:
         With partitions, exactly this run's are replaced, else the whole table. A notebook with several tables
         publishes when all are audited. Raises AuditFailed (nothing is published), ContractError or UndeclaredTable.
         """
+        name = self._to_publish(table, "write")
+        self._publisher.write(self._on_spark(frame), name)
+        self._forget_pin(name)
+
+    def merge(self, frame: DataFrame | pd.DataFrame, table: str, *, delete: str | None = None) -> None:
+        """As `write`, but by the contract's key: rows of `frame` replace those of their keys or are added, others stay.
+
+        Rows whose boolean column `delete` is true take away those of their keys; the column itself is not written.
+        What the contract promises of all rows together is held against the table as it will stand. With partitions
+        only this run's are looked at. The table is created by the first merge. Raises what `write` raises; AuditFailed
+        too where a key is in `frame` twice.
+        """
+        name = self._to_publish(table, "merge")
+        self._publisher.merge(self._on_spark(frame), name, delete)
+        self._forget_pin(name)
+
+    def _to_publish(self, table: str, verb: str) -> TableName:
         name = TableName.parse(table)
-        self._declared(name, self._spec.writes, "write")
-        if not hasattr(frame, "sparkSession"):
-            frame = self.spark.createDataFrame(frame)
-        self._publisher.write(frame, name)
+        self._declared(name, [item for item in self._spec.writes if item.merged == (verb == "merge")], verb)
+        return name
+
+    def _on_spark(self, frame: DataFrame | pd.DataFrame) -> DataFrame:
+        return frame if hasattr(frame, "sparkSession") else self.spark.createDataFrame(frame)
+
+    def _forget_pin(self, table: TableName) -> None:
         if self.in_sandbox:
-            self._pins.pop(name, None)  # from now on it is read from the sandbox
+            self._pins.pop(table, None)  # from now on it is read from the sandbox
 
     def log_model(self, model: Any, name: str, **about: Any) -> int:
         """Registers a fitted model as a new version of `name` ("models.flight_delay") and returns the version.
@@ -222,9 +267,26 @@ class Lake:
         where = tables.partitions_clause(space.column, keys) if space and keys is not None else ""
         return self._resolver.relation(table, self._pin(table) if version is None else version, where)
 
+    def _new_rows(self, table: TableName) -> DataFrame | None:
+        """The rows that came since the run before, None where all of them are to be read."""
+        path, version = self._resolver.path(table), self._pin(table)
+        files = arrivals.new_data(path, version, self._read_before.get(table.dotted))
+        if files is None:
+            return None
+        print(f"{table}: {len(files)} data files are new")
+        there = self.spark.sql(f"select * from {self._relation(table, NEW, None)}")
+        if not files:
+            return there.limit(0)
+        return self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+
     def _read_raw(self, table: TableName, coverage: Coverage) -> DataFrame:
         source = self._project.sources[table]
         files = raw.files(self._root, table, inputs.covered(self._project, table, coverage, self.partitions))
+        if coverage == NEW and files:
+            new = arrivals.new_files(self._root, table, self._read_before.get(table.dotted))
+            print(f"{table}: {len(new)} of {len(files)} files are new")
+            rows = raw_rows(self.spark, self._root, source, new or files[-1:])
+            return rows if new else rows.limit(0)
         if not files:
             raise UnknownName(
                 f"No file of {table} has landed for {', '.join(self.partitions) or 'it'}",
@@ -239,11 +301,11 @@ class Lake:
         again = notebook.parse(self._spec.path, self._project.path)
         if any(item.table == table for item in (*again.reads, *again.writes, *again.models_read, *again.models_written)):
             raise UndeclaredTable(
-                f"{self._spec.path.name}, {_cell_now()}: {verb} of {table} is newer than this session",
+                f"{self._spec.path.name}, {shell.cell_now()}: {verb} of {table} is newer than this session",
                 f'Run the cell lake = lakehouse.open("{self._spec.name.slashed}") again.',
             )
         raise UndeclaredTable(
-            f"{self._spec.path.name}, {_cell_now()}: {verb} of {table}, which the notebook's text does not name",
+            f"{self._spec.path.name}, {shell.cell_now()}: {verb} of {table}, which the notebook's text does not name",
             f'Write it as a literal, lake.{verb}(… "{table}"), and save the notebook.'
             + did_you_mean(table, [item.table for item in found]),
         )
@@ -276,36 +338,6 @@ def raw_rows(spark: SparkSession, root: Path, source: Source, files: Iterable[Ra
     uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
     named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
     return named.join(F.broadcast(facts), "_path").select(*rows.columns, "_source_file", "_source_sha256", "_received_at")
-
-
-def _cell_now() -> str:
-    """The cell being run, by its execution count."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return "here"
-    shell = get_ipython()
-    return f"cell In [{shell.execution_count}]" if shell is not None else "here"
-
-
-def _refuse_unknown_parameters(spec: NotebookSpec) -> None:
-    """papermill only warns of a parameter the notebook does not have; its injected cell tells us of it."""
-    import ast
-
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return
-    shell = get_ipython()
-    known = {parameter.name for parameter in spec.parameters}
-    executed = getattr(getattr(shell, "history_manager", None), "input_hist_raw", [])
-    for source in executed:
-        if not source.startswith("# Parameters\n"):
-            continue
-        for node in ast.parse(source).body:
-            for target in node.targets if isinstance(node, ast.Assign) else []:
-                if isinstance(target, ast.Name) and target.id not in known:
-                    spec.bind({target.id: None})
 
 
 def recorded(spec: NotebookSpec, bound: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a notebook does with its lake: the calls of `lakehouse.open`, `.read`, `.sql`, `.write` and the models' two."""
+"""What a notebook does with its lake: the calls of `lakehouse.open`, `.read`, `.sql`, `.write`, `.merge` and the models' two."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lakehouse import sqlnames
 from lakehouse.errors import LakehouseError
 from lakehouse.finding import Findings
 from lakehouse.names import TableName
-from lakehouse.partitions import OWN, Coverage, parse_coverage
+from lakehouse.partitions import NEW, OWN, Coverage, parse_coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One place that writes `table` (or logs a model)."""
+    """One place that writes `table` (or logs a model); `merged` says that it does so by key."""
 
     table: TableName
     cell: int
     line: int
+    merged: bool = False
 
 
 @dataclass
@@ -161,6 +162,10 @@ def _sql(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     coverage = _coverage(calls, cell, node)
     if text is None or coverage is None:
         return
+    if coverage == NEW:
+        message = 'lake.sql reads no partitions="new"'
+        calls.problems.add(cell, node.lineno, "bad-coverage", message, 'Read each such input by lake.read(…, partitions="new").')
+        return
     argument = _argument(node, 0, "query")
     first = argument.lineno if argument is not None else node.lineno
     last = (argument.end_lineno if argument is not None else None) or first
@@ -181,14 +186,22 @@ def _sql(calls: LakeCalls, cell: int, node: ast.Call) -> None:
 
 
 def _write(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    table = _name(calls, cell, node, 1, "table", "lake.write")
+    _publish(calls, cell, node, "write")
+
+
+def _merge(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    _publish(calls, cell, node, "merge")
+
+
+def _publish(calls: LakeCalls, cell: int, node: ast.Call, verb: str) -> None:
+    table = _name(calls, cell, node, 1, "table", f"lake.{verb}")
     if table is None:
         return
     if table.layer in ("raw", "models"):
         hint = "Raw files come from a Source." if table.layer == "raw" else f'Use lake.log_model(model, "{table}").'
-        calls.problems.add(cell, node.lineno, "write-not-table", f"{table} is not a table that lake.write can write", hint)
+        calls.problems.add(cell, node.lineno, "write-not-table", f"{table} is not a table that lake.{verb} can write", hint)
     else:
-        calls.writes.append(Write(table, cell, node.lineno))
+        calls.writes.append(Write(table, cell, node.lineno, verb == "merge"))
 
 
 def _log_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
@@ -207,6 +220,7 @@ _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "read": _read,
     "sql": _sql,
     "write": _write,
+    "merge": _merge,
     "log_model": _log_model,
     "load_model": _load_model,
 }
@@ -266,7 +280,7 @@ def _coverage(calls: LakeCalls, cell: int, node: ast.Call) -> Coverage | None:
             written.lineno,
             "not-literal",
             f"partitions=`{_short(written)}` is not a literal",
-            'Write "own", "all", "until" or a range of offsets such as (-1, 0).',
+            'Write "own", "all", "until", "new" or a range of offsets such as (-1, 0).',
         )
     except LakehouseError as error:
         calls.problems.add(cell, written.lineno, "bad-coverage", error.what, error.hint)

@@ -18,7 +18,10 @@ from lakehouse.reasons import Change, Kind, Reason
 
 @dataclass(frozen=True)
 class Making:
-    """One version of a table or model. `facts` is what its run knew (inputs, parameters, code); None: no run of ours."""
+    """One version of a table or model. `facts` is what its run knew (inputs, parameters, code); None: no run of ours.
+
+    `changed` is False for a merge that found all its rows in the table already.
+    """
 
     table: TableName
     version: int
@@ -26,6 +29,7 @@ class Making:
     operation: str
     facts: Mapping[str, Any] | None
     note: Mapping[str, Any]
+    changed: bool = True
 
     @property
     def run_id(self) -> str | None:
@@ -47,7 +51,8 @@ class Making:
     def by(self) -> str:
         """Who made it, in words."""
         if self.facts is not None:
-            return f"run {self.run_id} of {self.asset.slashed}" if self.asset else f"run {self.run_id}"
+            run = f"run {self.run_id} of {self.asset.slashed}" if self.asset else f"run {self.run_id}"
+            return run if self.changed else f"{run}, which changed no row"
         if self.note.get("operation") == "restore":
             why = f": {self.note['because']}" if self.note.get("because") else ""
             return f"`lakehouse restore` to version {self.note.get('restored')} by {self.note.get('by')}{why}"
@@ -55,12 +60,13 @@ class Making:
 
 
 def makings(project: Project, root: Path, table: TableName, partition: str | None = None) -> Iterator[Making]:
-    """The commits that changed `partition` of a table (None: any of it), or a model's versions, the newest first."""
+    """The commits that changed `partition` of a table (None: any of it), or by which a run of ours found nothing to
+    change there, or a model's versions, the newest first."""
     if table.layer == "models":
         yield from _versions(project, root, table)
         return
     for entry in reversed(deltalog.commits(tables.lake_path(root, table))):
-        if entry.changed(partition):
+        if entry.concerns(partition):
             yield of_commit(table, entry)
 
 
@@ -71,7 +77,7 @@ def newest(project: Project, root: Path, table: TableName, partition: str | None
 
 def of_commit(table: TableName, entry: Commit) -> Making:
     at = datetime.fromtimestamp(entry.timestamp / 1000, UTC)
-    return Making(table, entry.version, at, entry.operation, entry.made, entry.ours or {})
+    return Making(table, entry.version, at, entry.operation, entry.made, entry.ours or {}, entry.data)
 
 
 def _versions(project: Project, root: Path, name: TableName) -> Iterator[Making]:

@@ -62,6 +62,11 @@ class NotebookSpec:
         names = {write.table for write in (*self.writes, *self.models_written)}
         return tuple(sorted(names, key=lambda name: (name == self.name, name)))
 
+    @property
+    def only_merges(self) -> bool:
+        """Whether all it writes is merged by key, and not month by month: then it may read what is new alone."""
+        return all(write.merged for write in self.writes) and not self.models_written and self.partition_parameter is None
+
     def coverages(self, table: TableName) -> tuple[Coverage, ...]:
         """The different partitions= under which `table` is read, in the order of the text."""
         return tuple(dict.fromkeys(read.coverage for read in self.reads if read.table == table))

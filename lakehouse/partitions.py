@@ -12,9 +12,11 @@ from lakehouse.errors import PartitionError
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 Coverage = str | tuple[int, int]
-"""`"own"`, `"all"`, `"until"` (all up to and with one's own) or an offset range `(-1, 0)` in months."""
+"""`"own"`, `"all"`, `"until"` (all up to and with one's own), an offset range `(-1, 0)` in months, or `"new"`: all of it,
+of which a run reads what came since the run before it."""
 
 OWN: Coverage = "own"
+NEW: Coverage = "new"
 
 
 class month(str):
@@ -58,7 +60,7 @@ def month_range(first: month, last: month) -> tuple[month, ...]:
 
 def parse_coverage(value: object) -> Coverage:
     """Checks what a notebook wrote as `partitions=`. Raises PartitionError."""
-    if value in ("own", "all", "until"):
+    if value in ("own", "all", "until", "new"):
         return str(value)
     if isinstance(value, (tuple, list)) and len(value) == 2 and all(type(offset) is int for offset in value):
         low, high = value
@@ -66,7 +68,7 @@ def parse_coverage(value: object) -> Coverage:
             return (low, high)
     raise PartitionError(
         f"partitions={value!r} is not understood",
-        'Write "own", "all", "until" (all months up to one\'s own) or a range of offsets in months such as (-1, 0).',
+        'Write "own", "all", "until" (all months up to one\'s own), "new" or a range of offsets in months such as (-1, 0).',
     )
 
 
@@ -112,7 +114,7 @@ class PartitionSpace:
         """The partitions of this table that a run for `own` reads; what does not exist is left out."""
         mine = sorted({month(key) for key in own})
         known = self.keys(today)
-        if coverage == "all":
+        if coverage in ("all", NEW):
             return known
         if coverage == "until":
             return tuple(key for key in known if mine and key <= mine[-1])

@@ -12,14 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lakehouse import code, inputs, making, raw, reasons
+from lakehouse import code, inputs, making, reasons
 from lakehouse.errors import PartitionError
 from lakehouse.inputs import WHOLE
 from lakehouse.making import Making
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import to_injectable
-from lakehouse.partitions import month, parse_months
+from lakehouse.partitions import OWN, month, parse_months
 from lakehouse.project import Project
 from lakehouse.reasons import Reason
 from lakehouse.settings import Settings
@@ -38,6 +38,11 @@ class Step:
         """Why, in words, each reason once."""
         return tuple(dict.fromkeys(str(reason) for why in self.causes.values() for reason in why))
 
+    @property
+    def forced(self) -> bool:
+        """Whether it is to run because it was asked for, whatever stands."""
+        return any(reason.kind == "forced" for why in self.causes.values() for reason in why)
+
 
 @dataclass
 class _Planner:
@@ -46,6 +51,7 @@ class _Planner:
     force: bool
     wanted: Collection[str] | None
     following: Collection[TableName]
+    asked: Collection[TableName]
     today: date | None
     # What earlier steps of this plan will write: by table, the partitions, or None for all of it.
     moving: dict[TableName, set[str] | None] = field(default_factory=dict)
@@ -81,8 +87,10 @@ class _Planner:
     def _reasons(self, asset: TableName, key: month | None) -> tuple[Reason, ...]:
         if self.force:
             return (Reason("forced"),)
+        if asset in self.asked:
+            return (Reason("asked"),)
         if asset.layer == "raw":
-            landed = raw.files(self.root, asset, None if key is None else [key])
+            landed = inputs.identity(self.project, self.root, asset, OWN, [] if key is None else [key])
             return () if landed else (Reason("not landed"),)
         spec = self.project.notebooks[asset]
         made = self._made(spec, key)
@@ -140,15 +148,16 @@ def plan(
     today: date | None = None,
     moving: Mapping[TableName, set[str] | None] | None = None,
     following: Collection[TableName] = (),
+    asked: Collection[TableName] = (),
 ) -> list[Step]:
     """The stale ones among `selection` in the graph's order, each with its stale partitions and the reasons.
 
     `partitions` narrows partitioned assets to those months, and those among `following` to them and what this plan
     rebuilds by them; `force` calls everything stale. `moving` are tables (and which partitions of them, None for all)
-    that are about to change by other means.
+    that are about to change by other means; `asked` are streams that are to land what came, whatever stands.
     """
     chosen = set(selection)
-    planner = _Planner(project, settings.root, force, partitions, following, today, dict(moving or {}))
+    planner = _Planner(project, settings.root, force, partitions, following, asked, today, dict(moving or {}))
     steps = (planner.step(asset) for asset in project.order() if asset in chosen)
     return [step for step in steps if step is not None]
 

@@ -1,4 +1,4 @@
-"""A write: compute once → audit exactly those rows → one commit.
+"""A write: compute once → audit exactly those rows → one commit, which replaces months or the table, or merges by key.
 
 What a notebook writes together is all audited before the first table is published, its own table last. A crash
 between two commits is healed by running again, which is cheaper than recovering: `replaceWhere` makes a repeat
@@ -11,19 +11,19 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import checks as checks_of
-from lakehouse import deltalog, record, tables
+from lakehouse import deltalog, merge, record, tables
+from lakehouse.conform import conform
 from lakehouse.contract import Contract
 from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
-from lakehouse.profiles import kept
-from lakehouse.profiles import table as profiles
-from lakehouse.profiles.kept import RunProfile
+from lakehouse.profiles.audit import Profiler
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
 
@@ -41,10 +41,13 @@ _ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class _Staged:
+    """`frame` is what will stand; `changes`, of a merge, the same rows and those that take one away."""
+
     table: TableName
     contract: Contract | None
     frame: DataFrame
     partitions: list[str]
+    changes: DataFrame | None = None
 
 
 class Publisher:
@@ -53,40 +56,81 @@ class Publisher:
     def __init__(self, lake: Lake, result: Result) -> None:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
-        self._profile = RunProfile()
+        self._profiler = Profiler(lake._root, None if lake.in_sandbox else self._folder)
+        # For each table to be merged into, the version against which it was audited (None: there was no table), and
+        # the changes that change something there.
+        self._audited: dict[TableName, tuple[int | None, DataFrame]] = {}
+        # And the version of which what is merged was made, where the notebook asked.
+        self._made_of: dict[TableName, int | None] = {}
         # Seconds waited for Spark while auditing and publishing, which count as those and not as "spark".
         self._spark_elsewhere = 0.0
         self._save()
 
     def write(self, frame: DataFrame, table: TableName) -> None:
         """Audits `frame` for `table`; publishes once everything the notebook writes has been audited."""
-        lake = self._lake
-        contract = lake._project.contracts.get(table)
-        if contract is None and not lake._spec.explore:
+        contract = self._promise(table)
+        if contract is not None:
+            frame = conform(frame, contract)
+        self._stage(self._compute(frame, table, contract))
+
+    def merge(self, frame: DataFrame, table: TableName, delete: str | None) -> None:
+        """As `write`, of rows to be merged by key; the column `delete` says which take one away."""
+        contract = self._promise(table)
+        if contract is None or not contract.key:
+            hint = f"Name the key in assets/contracts/{table.slashed}.yaml, or use lake.write."
+            raise ContractError(f"{table} has no key by which rows could be merged", hint)
+        computed = self._compute(conform(frame, contract, delete or ""), table, contract)
+        self._stage(replace(computed, frame=merge.kept(computed.frame), changes=computed.frame))
+
+    def standing(self, table: TableName) -> DataFrame | None:
+        """The rows into which the notebook is about to merge, None where there is no table yet."""
+        path, version = self._stands(table)
+        self._made_of[table] = version
+        return None if path is None else self._lake.spark.sql(f"select * from {tables.at(path)} version as of {version}")
+
+    def _promise(self, table: TableName) -> Contract | None:
+        contract = self._lake._project.contracts.get(table)
+        if contract is None and not self._lake._spec.explore:
             raise ContractError(
                 f"Table {table} has no contract", f"Write one at assets/contracts/{table.slashed}.yaml (see the README)."
             )
         if contract is not None:
             self._hold_to_version(contract)
-            frame = _conform(frame, contract)
         if self._is_unpartitioned_run(contract):
             raise PartitionError(
                 f"{table} has partitions, but this run names none",
                 "Give the notebook a parameter of type list[month], or pass at least one month.",
             )
-        staged = self._compute(frame, table, contract)
-        if contract is not None:
+        return contract
+
+    def _stage(self, staged: _Staged) -> None:
+        if staged.contract is not None:
             self._audit(staged)
-        self._staged[table] = staged
-        awaited = {item.table for item in lake._spec.writes} if not lake._spec.explore else {table}
-        if awaited <= set(self._staged):
-            for item in sorted(self._staged.values(), key=lambda item: item.table == lake._spec.name):
-                with self._spending("publishing"):
-                    self._publish(item)
-            with self._spending("profiling"):
-                self._tell_profiles()
-            self._save()
+        self._staged[staged.table] = staged
+        spec = self._lake._spec
+        if spec.explore or {item.table for item in spec.writes} <= set(self._staged):
+            with ExitStack() as alone:
+                self._publish_all(sorted(self._staged.values(), key=lambda item: item.table == spec.name), alone)
             self._staged.clear()
+
+    def _publish_all(self, ready: list[_Staged], alone: ExitStack) -> None:
+        merged = [item for item in ready if item.changes is not None]
+        for item in merged:
+            alone.enter_context(merge.alone(self._target(item.table)))
+        for item in merged:
+            now = self._stands(item.table)[1]
+            if now != self._made_of.get(item.table, now):
+                what = f"{item.table} was changed by another run while this one was at work on it"
+                raise LakeError(what, "Nothing was published. Run it again.")
+            if now != self._audited[item.table][0]:
+                self._audit(item)
+        for item in ready:
+            with self._spending("publishing"):
+                self._publish(item)
+            self._made_of.pop(item.table, None)
+        with self._spending("profiling"):
+            self._profiler.tell(item.table for item in ready)
+        self._save()
 
     def _hold_to_version(self, contract: Contract) -> None:
         """Exploring may try a breaking change; the lake refuses it without a new version."""
@@ -129,12 +173,15 @@ class Publisher:
 
         assert staged.contract is not None
         with self._spending("auditing"):
-            checks = gate.audit(staged.frame, staged.contract, staged.partitions)
+            if staged.changes is None:
+                checks = gate.audit(staged.frame, staged.contract, staged.partitions)
+            else:
+                checks = self._audit_merge(staged)
             contracts = self._lake._project.contracts
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
         if checks_of.profiled(staged.contract):
             with self._spending("profiling"):
-                checks += self._profiled(staged, staged.contract)
+                checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -149,24 +196,29 @@ class Publisher:
                 tuple(check.model_dump() for check in broken),
             )
 
-    def _profiled(self, staged: _Staged, contract: Contract) -> list[CheckRecord]:
-        """Keeps the profile before the commit: it counts where the commit stands, so no crash can lose one."""
-        from lakehouse.profiles.audit import audit
+    def _audit_merge(self, staged: _Staged) -> list[CheckRecord]:
+        """Each row by itself; the key, and what else is promised of all rows together, of the table as it will stand."""
+        from lakehouse import gate
+        from lakehouse.spark.session import checkpoint
 
+        contract, partitions, changes = staged.contract, staged.partitions, staged.changes
+        assert contract is not None and changes is not None
+        path, version = self._stands(staged.table)
+        there = f"select * from {tables.at(path)} version as of {version}" if path else ""
+        old = merge.standing(changes.sparkSession.sql(there), contract) if there else None
+        met = checkpoint(merge.meet(changes, old, contract, partitions))
+        self._audited[staged.table] = version, merge.needed(met, contract)
+        checks = [*gate.audit(staged.frame, contract, partitions, "rows"), merge.key_check(met, contract)]
+        return checks + gate.audit(merge.will_stand(changes, old, contract, partitions), contract, partitions, "table")
+
+    def _stands(self, table: TableName) -> tuple[Path | None, int | None]:
+        """Where the table lies that a merge finds, and at which version; nothing where there is none yet."""
+        places = [self._target(table), tables.lake_path(self._lake._root, table)]
+        return next(((path, version) for path in places if (version := deltalog.latest(path)) is not None), (None, None))
+
+    def _target(self, table: TableName) -> Path:
         root = self._lake._root
-        profile, checks = audit(root, staged.frame, contract, staged.partitions)
-        self._profile.tables[contract.table.dotted] = profile
-        if not self._lake.in_sandbox:
-            kept.save(record.folder(root, self._lake._spec.name, self.result.run_id), self._profile)
-        return checks
-
-    def _tell_profiles(self) -> None:
-        """Adds what was published to the table of profiles; its next write adds what this one cannot."""
-        if self._profile.tables and not self._lake.in_sandbox:
-            try:
-                profiles.add(self._lake._root, self._staged)
-            except LakeError as error:
-                print(f"warning: {error}")
+        return tables.sandbox_path(root, table) if self._lake.in_sandbox else tables.lake_path(root, table)
 
     def _referenced(self, table: TableName, staged: _Staged) -> tuple[DataFrame, str]:
         """The rows of `table`, to which `staged` refers, as they will stand once this run has published; which those are."""
@@ -190,16 +242,15 @@ class Publisher:
         return other.frame.select(*columns).unionAll(rest.select(*columns)), f"the rows of this run and {which}"
 
     def _publish(self, staged: _Staged) -> None:
-        lake = self._lake
-        path = tables.lake_path(lake._root, staged.table)
-        if lake.in_sandbox:
-            own = tables.sandbox_path(lake._root, staged.table)
-            if deltalog.latest(own) is None and deltalog.latest(path) is not None:
-                _clone(lake, path, own)
-            path = own
+        path, (found, _) = self._target(staged.table), self._stands(staged.table)
+        if found is not None and found != path:
+            _clone(self._lake, found, path)
         for attempt in range(_ATTEMPTS):
             try:
-                _commit(staged, str(path), self._metadata(staged))
+                if staged.changes is None or found is None:
+                    _commit(staged, path, self._metadata(staged))
+                else:
+                    self._commit_merge(staged, path)
                 break
             except LakehouseError:
                 raise
@@ -208,8 +259,15 @@ class Publisher:
                 if _CONFLICT not in str(error) or attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(0.2 * 2**attempt)
+                if staged.changes is not None:
+                    self._audit(staged)  # of all its rows together another table will stand
         self._note_write(staged, path)
         self._save()
+
+    def _commit_merge(self, staged: _Staged, path: Path) -> None:
+        assert staged.contract is not None
+        changes = self._audited[staged.table][1]
+        merge.commit(changes, staged.contract, staged.partitions, path, self._metadata(staged))
 
     def _note_write(self, staged: _Staged, path: Any) -> None:
         published = next(
@@ -221,7 +279,7 @@ class Publisher:
             table=staged.table.dotted,
             version=published.version,
             rows=published.rows,
-            partition_rows=published.partition_rows if staged.partitions else {},
+            partition_rows=published.partition_rows if staged.partitions and staged.changes is None else {},
         )
         self.result.writes = [item for item in self.result.writes if item.table != write.table] + [write]
         where = "your sandbox" if self._lake.in_sandbox else "the lake"
@@ -255,8 +313,11 @@ class Publisher:
     def _save(self) -> None:
         self.result.timings["spark"] = spark_seconds() - self._spark_elsewhere
         if not self._lake.in_sandbox:
-            where = record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
-            record.save(where / record.RESULT, self.result)
+            record.save(self._folder / record.RESULT, self.result)
+
+    @property
+    def _folder(self) -> Path:
+        return record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
 
 
 def describe(check: CheckRecord) -> str:
@@ -266,21 +327,7 @@ def describe(check: CheckRecord) -> str:
     return f"{check.name}{count}{examples}" + (f" ({check.observed})" if check.observed else "")
 
 
-def _conform(frame: DataFrame, contract: Contract) -> DataFrame:
-    """The contract's columns in its order, described. Raises ContractError for a missing, extra or mistyped one."""
-    has = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    wrong = contract.mismatches(has)
-    if wrong:
-        raise ContractError(
-            f"{contract.table}: {'; '.join(wrong[:8])}" + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""),
-            f"Correct the columns before lake.write, or the contract assets/contracts/{contract.table.slashed}.yaml.",
-        )
-    return frame.select(
-        *(frame[name].alias(name, metadata={"comment": column.description}) for name, column in contract.columns.items())
-    )
-
-
-def _commit(staged: _Staged, path: str, metadata: str) -> None:
+def _commit(staged: _Staged, path: Path, metadata: str) -> None:
     # A fresh transaction id: it only removes Connect's resend of one statement. Being right when repeated by a later
     # run comes from replaceWhere, not from here (a reused id would silently drop a later write).
     frame = staged.frame
@@ -304,7 +351,7 @@ def _commit(staged: _Staged, path: str, metadata: str) -> None:
         writer = writer.option("replaceWhere", tables.partitions_clause(column, staged.partitions))
     else:
         writer = writer.option("overwriteSchema", "true")
-    writer.save(path)
+    writer.save(str(path))
 
 
 def _clone(lake: Lake, source: Any, target: Any) -> None:

@@ -12,7 +12,9 @@ from typing import Any, Literal
 from lakehouse.inputs import WHOLE
 from lakehouse.names import TableName
 
-Kind = Literal["forced", "not landed", "landed", "never built", "foreign", "restored", "code", "parameters", "input", "upstream"]
+Kind = Literal[
+    "forced", "asked", "not landed", "landed", "never built", "foreign", "restored", "code", "parameters", "input", "upstream"
+]
 _SHOWN = 12
 
 
@@ -39,6 +41,7 @@ class Reason:
         where = "" if parts == [WHOLE] else f" ({listed})"
         return {
             "forced": "forced",
+            "asked": "asked for: what came since lands",
             "not landed": "not landed yet",
             "landed": "landed",
             "never built": "never built",

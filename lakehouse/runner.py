@@ -47,6 +47,7 @@ class _Run:
     origin: str
     labels: dict[str, str]
     waited: float = 0.0
+    force: bool = False
     began: float = field(default_factory=time.monotonic)
     wall: float = field(default_factory=time.time)
     oom_kills: int = field(default_factory=lambda: _oom_kills())
@@ -64,10 +65,12 @@ def run(
     origin: str = "lakehouse notebook run",
     labels: Mapping[str, str] | None = None,
     waited: float = 0.0,
+    force: bool = False,
 ) -> RunRecord:
     """Runs the notebook of `asset` with these parameter values and returns what it left behind.
 
     `waited` is for how many seconds it could have run already, and waited for its turn: kept with the other timings.
+    `force` reads whole what the notebook reads as "new".
 
     Raises ParameterError, PartitionError, UnknownName, SetupError or LakeError before any kernel starts; afterwards CellFailed,
     KernelDied, CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
@@ -76,7 +79,7 @@ def run(
     project = Project.load(settings.project)
     spec = project.notebook(asset)
     parameters = project.bind(asset, values)
-    run = _Run(asset, spec, parameters, record.new_run_id(), settings.root, origin, dict(labels or {}), waited)
+    run = _Run(asset, spec, parameters, record.new_run_id(), settings.root, origin, dict(labels or {}), waited, force)
     record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
     _settle_abandoned(spec, settings)
     _make_folder(run)
@@ -154,6 +157,7 @@ def _run_environment(run: _Run, settings: Settings) -> Iterator[None]:
         "LAKEHOUSE_TARGET": "lake",
         "LAKEHOUSE_RUN_ID": run.run_id,
         "LAKEHOUSE_SESSION": str(uuid.uuid4()),
+        "LAKEHOUSE_FORCE": "1" if run.force else "",
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

@@ -1,4 +1,4 @@
-"""Sources: where raw files come from, declared in a project's assets/sources.py."""
+"""Sources and streams: where raw data comes from, declared in a project's assets/sources.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 from lakehouse.errors import LakehouseError, SourceError
 from lakehouse.names import TableName
@@ -43,12 +44,7 @@ class Source:
     owner: str = ""
 
     def __post_init__(self) -> None:
-        try:
-            name = TableName.parse(self.table)
-        except LakehouseError as error:
-            raise SourceError(f"Source {self.table!r}: {error.what}", error.hint) from None
-        if name.layer != "raw":
-            raise SourceError(f"Source {self.table!r} lands in no raw table", f"Name it raw.{name.name}.")
+        _refuse_other_tables("Source", self.table)
         if not callable(self.fetch):
             raise SourceError(f"Source {self.table}: fetch is not a function", "Give one that takes a partition or None.")
         if self.format not in FORMATS:
@@ -59,8 +55,59 @@ class Source:
         return TableName.parse(self.table)
 
 
-def load(project: Path) -> dict[TableName, Source]:
-    """All sources that assets/sources.py of `project` holds by a name of its own; none when there is no such file.
+@dataclass(frozen=True)
+class Stream:
+    """What keeps coming and lands in one raw table, a Delta table that is only appended to. Raises SourceError.
+
+    Of the format "text" are files, each line a record. They come by `poll(last)`, called before each round with the
+    name of the newest delivery (None at first), which gives the deliveries since; or they are put, whole, by a rename,
+    into the folder `inbox` (relative to the project), from which each is taken. Any other `format` is a streaming
+    reader of Spark's, such as "kafka", with its `options`.
+    """
+
+    table: str
+    poll: Callable[[str | None], Iterable[Delivery]] | None = None
+    inbox: Path | str | None = None
+    format: str = "text"
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    description: str = ""
+    owner: str = ""
+    partitions: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        _refuse_other_tables("Stream", self.table)
+        if self.format != "text" and self.format in FORMATS:
+            hint = 'Leave the format at "text": records land as they came, and bronze takes them apart (from_json, from_csv).'
+            raise SourceError(f"Stream {self.table}: records land as text, not as {self.format}", hint)
+        if self.of_files and (self.poll is None) == (self.inbox is None):
+            raise SourceError(f"Stream {self.table}: files come by a poll or by an inbox", "Give one of the two.")
+        if not self.of_files and (self.poll or self.inbox):
+            hint = "Leave out poll and inbox, which are for files."
+            raise SourceError(f"Stream {self.table}: {self.format} brings its records itself", hint)
+        if self.poll is not None and not callable(self.poll):
+            hint = "Give one that takes the newest delivery's name, or None."
+            raise SourceError(f"Stream {self.table}: poll is not a function", hint)
+
+    @property
+    def name(self) -> TableName:
+        return TableName.parse(self.table)
+
+    @property
+    def of_files(self) -> bool:
+        return self.format == "text"
+
+
+def _refuse_other_tables(kind: str, table: str) -> None:
+    try:
+        name = TableName.parse(table)
+    except LakehouseError as error:
+        raise SourceError(f"{kind} {table!r}: {error.what}", error.hint) from None
+    if name.layer != "raw":
+        raise SourceError(f"{kind} {table!r} lands in no raw table", f"Name it raw.{name.name}.")
+
+
+def load(project: Path) -> dict[TableName, Source | Stream]:
+    """All sources and streams that assets/sources.py of `project` holds by a name of its own; none when there is no such file.
 
     The file is run. Raises SourceError if it fails, or declares one table twice.
     """
@@ -68,8 +115,8 @@ def load(project: Path) -> dict[TableName, Source]:
     if not path.exists():
         return {}
     module = _execute(path, project)
-    found: dict[TableName, Source] = {}
-    for source in {id(value): value for value in vars(module).values() if isinstance(value, Source)}.values():
+    found: dict[TableName, Source | Stream] = {}
+    for source in {id(value): value for value in vars(module).values() if isinstance(value, (Source, Stream))}.values():
         if source.name in found:
             raise SourceError(f"{FILE} declares {source.table} twice", "Keep one of them.")
         found[source.name] = source

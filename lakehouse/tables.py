@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse import deltalog, sqlnames
+from lakehouse import atomic, deltalog, sqlnames
 from lakehouse.errors import LakeError, UnknownName
 from lakehouse.names import OWN_TABLES, TableName, did_you_mean
 
@@ -57,12 +56,11 @@ def make_folder(root: Path) -> None:
 
 def write_stamp(root: Path) -> None:
     """Says of the folder that it is a lake, and of which format."""
-    beside = root / f".{STAMP}.{os.getpid()}"
-    beside.write_text(json.dumps({"format": FORMAT}) + "\n")
-    os.replace(beside, root / STAMP)
+    with atomic.replacing(root / STAMP) as beside:
+        beside.write_text(json.dumps({"format": FORMAT}) + "\n")
 
 
-OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
+OWN_FOLDERS = {"raw", "streams", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
 
 
 def current_user() -> str:

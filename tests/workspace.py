@@ -85,14 +85,18 @@ class Workspace:
 
     def run(self, name: str, target: str = "lake", **values: Any) -> Result:
         """Runs all cells of a notebook here and returns what it knows of its run."""
+        return self.names(name, target, **values)["lake"]._publisher.result
+
+    def names(self, name: str, target: str = "lake", environ: Mapping[str, str] | None = None, **values: Any) -> dict[str, Any]:
+        """As `run`; returns the names that the cells left."""
         spec = Project.load(self.project).notebook(name)
         namespace: dict[str, Any] = {}
-        with self.running(target):
+        with self.running(target, **(environ or {})):
             for cell in spec.code_cells:
                 exec(compile(cell.source, f"{spec.file}, cell {cell.number}", "exec"), namespace)
                 if "parameters" in cell.tags:
                     namespace.update(values)
-        return namespace["lake"]._publisher.result
+        return namespace
 
     def land(self, table: str, *months: str) -> None:
         source = Project.load(self.project).sources[TableName.parse(table)]

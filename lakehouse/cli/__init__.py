@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, history, profile, run, serving, trace, versions
+from lakehouse.cli import care, contracts, data, develop, history, profile, run, serving, stream, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run.register(app)
+stream.register(app)
 develop.register(app)
 contracts.register(app)
 data.register(app)

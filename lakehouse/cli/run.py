@@ -49,12 +49,13 @@ def run(
     console = Console(highlight=False)
     now = settings.load()
     project = Project.load(now.project)
-    _refuse_broken(project)
+    refuse_broken(project)
     chosen = project.select(selection or ["*"])
     months = plan.requested(project, chosen, partition) if partition else None
     tables.open_root(now.root)
+    asked = project.streams(selection or [])
     # From x down, x is run for these months; what lies below, for whichever months depend on them.
-    steps = plan.plan(project, now, chosen, months, force, following=project.below(selection or []))
+    steps = plan.plan(project, now, chosen, months, force, following=project.below(selection or []), asked=asked)
     if dry_run or not steps:
         if as_json:
             _print_plan_as_json(steps)
@@ -64,7 +65,7 @@ def run(
     return _execute(console, project, now, steps, timings)
 
 
-def _refuse_broken(project: Project) -> None:
+def refuse_broken(project: Project) -> None:
     """A graph that breaks its contract is not run: what it would leave could not be trusted."""
     from lakehouse.check import check
     from lakehouse.errors import NotebookError

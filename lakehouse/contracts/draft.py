@@ -67,7 +67,7 @@ def draft(settings: Settings, table: TableName) -> str:
     project, root = Project.load(settings.project), tables.open_root(settings.root)
     spark = connect(settings)
     try:
-        origin = _raw(project, root, spark, table) if table.layer == "raw" else _table(project, root, spark, table)
+        origin = _raw(project, root, spark, table) if project.is_of_files(table) else _table(project, root, spark, table)
         return text(origin.table, look(origin.frame), origin.where, origin.partitions, origin.remark)
     finally:
         spark.stop()
@@ -87,7 +87,7 @@ def _table(project: Project, root: Path, spark: SparkSession, table: TableName) 
     if space is None:
         columns = spark.sql(f"describe detail {resolver.plain(table)}").collect()[0]["partitionColumns"]
         space, remark = _space(frame, columns) if columns else (None, "")
-    return _Origin(frame, table, f"{table}, version {deltalog.latest(path)} in {place}", space, remark)
+    return _Origin(frame, _promised(table), f"{table}, version {deltalog.latest(path)} in {place}", space, remark)
 
 
 def _space(frame: DataFrame, columns: list[str]) -> tuple[PartitionSpace | None, str]:

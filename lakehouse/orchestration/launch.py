@@ -26,7 +26,7 @@ from lakehouse.orchestration.events import quick_events
 from lakehouse.orchestration.grouping import Group, Piece, groups
 from lakehouse.orchestration.instance import instance, told_of_damage
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
-from lakehouse.orchestration.step import RUN_LABEL
+from lakehouse.orchestration.step import FORCED, RUN_LABEL
 from lakehouse.plan import Step
 from lakehouse.processes import this_process
 from lakehouse.project import Project
@@ -129,11 +129,12 @@ class _Execution:
 
     def _create(self, pieces: list[Piece], months: tuple[str, ...]) -> dg.DagsterRun:
         keys = frozenset(key for piece in pieces for key in describe.keys_of(self._project, piece.asset))
+        forced = all(self._steps[piece.asset].forced for piece in pieces)
         with quick_events(self._store):
             return self._store.create_run_for_job(
                 self._job.get_subset(asset_selection=keys).get_definition(),
                 asset_selection=keys,
-                tags={abandoned.PROCESS: this_process(), **range_tags(months)},
+                tags={abandoned.PROCESS: this_process(), **range_tags(months), **({FORCED: "true"} if forced else {})},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 remote_job_origin=_origin(self._project.path),
                 job_code_origin=self._job.get_python_origin(),

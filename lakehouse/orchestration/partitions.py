@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from lakehouse.partitions import Coverage, PartitionSpace, month
+from lakehouse.partitions import NEW, Coverage, PartitionSpace, month
 
 _KEY = "%Y-%m"
 # Dagster knows no "from the beginning": an offset as long as any table's history says the same.
@@ -35,7 +35,7 @@ def mapping(
 
 def _widest(coverages: Iterable[Coverage]) -> Coverage:
     """One coverage that holds all of `coverages`."""
-    found = list(coverages) or ["own"]
+    found = ["all" if one == NEW else one for one in coverages] or ["own"]
     ranges = [(0, 0) if one in ("own", "until") else one for one in found if one != "all"]
     if "all" in found:
         return "all"

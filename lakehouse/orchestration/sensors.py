@@ -10,7 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from lakehouse import raw
+from lakehouse import inputs, raw
+from lakehouse.inputs import Identity
 from lakehouse.names import TableName
 from lakehouse.orchestration import automation, describe
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
@@ -32,7 +33,7 @@ def raw_files_sensor(project: Project, settings: Settings, made: Sequence[automa
     )
     def new_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         known = json.loads(context.cursor) if context.cursor else None
-        seen = {table.dotted: raw.identity(settings.root, table) for table in project.sources}
+        seen = {table.dotted: inputs.identity(project, settings.root, table, "all", ()) for table in project.sources}
         if known is None:
             return dg.SensorResult(cursor=json.dumps(seen), skip_reason="First look: what is there already is not new.")
         requests = list(_requests(project, known, seen))
@@ -43,7 +44,7 @@ def raw_files_sensor(project: Project, settings: Settings, made: Sequence[automa
     return new_raw_files
 
 
-def _requests(project: Project, known: dict[str, dict[str, str]], seen: dict[str, dict[str, str]]) -> Iterator[dg.RunRequest]:
+def _requests(project: Project, known: dict[str, Identity], seen: dict[str, Identity]) -> Iterator[dg.RunRequest]:
     """Runs for each stretch of months in which anything is new, more for tables without partitions."""
     moved: dict[str, list[TableName]] = {}
     for name, partitions in seen.items():
@@ -59,7 +60,7 @@ def _requests(project: Project, known: dict[str, dict[str, str]], seen: dict[str
 
 
 def _below(
-    project: Project, tables: list[TableName], seen: dict[str, dict[str, str]], months: list[str] | None
+    project: Project, tables: list[TableName], seen: dict[str, Identity], months: list[str] | None
 ) -> Iterator[dg.RunRequest]:
     """What lies below `tables`, a run for each job that it takes: a run of Dagster holds one definition of partitions."""
     below = {asset for table in tables for asset in (table, *project.descendants(table))}

@@ -20,9 +20,13 @@ from lakehouse.plan import plan
 from lakehouse.project import Project
 from lakehouse.record import RunRecord
 from lakehouse.settings import Settings
+from lakehouse.source import Stream
+from lakehouse.streams import landing
 
 SKIP_UNCHANGED = "lakehouse/skip_unchanged"
 """Run tag of schedules and sensors: what is up to date is told again, not run again. By hand everything runs."""
+FORCED = "lakehouse/forced"
+"""Run tag of `lakehouse run --force`: inputs that are read as "new" are read whole."""
 RUN_LABEL = "dagster run"
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
@@ -55,6 +59,7 @@ class Steps:
                     origin="dagster",
                     labels={RUN_LABEL: context.run_id},
                     waited=self._waited(context, spec.name),
+                    force=context.run.tags.get(FORCED) == "true",
                 )
         except LakehouseError as error:
             ended = self._record_of(context.run_id, spec.name)
@@ -83,6 +88,23 @@ class Steps:
             asset_key=describe.key(table),
             metadata={"files": len(files), "bytes": sum(file.size for file in files), **shown},
             data_version=dg.DataVersion(_identity([file.sha256 for file in files])),
+        )
+
+    def stream(self, context: dg.AssetExecutionContext, source: Stream) -> Results:
+        """Lands what came since by one round of a stream."""
+        shown: dict[str, Any] = {"skipped": True}
+        if self._due(context, source.name, []) is not None:
+            try:
+                with one_interrupt():
+                    end_with_run()
+                    landed = landing.land(self.settings, source)
+            except LakehouseError as error:
+                raise failed(error, {}, context.retry_number) from None
+            shown = {"rows": landed.rows, "files": landed.files, "seconds": landed.seconds}
+        yield dg.MaterializeResult(
+            asset_key=describe.key(source.name),
+            metadata={**shown, **metadata.of_table(self.settings.root, source.name)},
+            data_version=metadata.data_version(self.settings.root, source.name, None),
         )
 
     def _due(self, context: dg.AssetExecutionContext, asset: TableName, keys: list[str]) -> list[str] | None:

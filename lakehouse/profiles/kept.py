@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from lakehouse import atomic
 from lakehouse.profiles.measured import Measured
 from lakehouse.profiles.profile import Batch
 
@@ -31,11 +31,9 @@ class RunProfile(BaseModel):
 
 
 def save(folder: Path, profile: RunProfile) -> None:
-    """Writes whole or not at all: beside its name first, then renamed."""
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{FILE}.{os.getpid()}"
-    beside.write_text(profile.model_dump_json(exclude_defaults=True))
-    os.replace(beside, folder / FILE)
+    with atomic.replacing(folder / FILE) as beside:
+        beside.write_text(profile.model_dump_json(exclude_defaults=True))
 
 
 def read(folder: Path) -> RunProfile | None:

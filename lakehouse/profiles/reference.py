@@ -18,14 +18,15 @@ from lakehouse.profiles.kept import TableProfile
 from lakehouse.profiles.profile import WHOLE, Batch
 
 
-def standing(root: Path, contract: Contract, rules: Profiling) -> dict[str, Batch]:
-    """The profiles of what stands in each partition of the lake's table (of its last versions, where it has none), or
-    stood at the pinned version. What was written without a profile is left out."""
+def standing(root: Path, contract: Contract, rules: Profiling, *, whole: bool = False) -> dict[str, Batch]:
+    """The profiles of what stands in each partition of the lake's table, or stood at the pinned version; where it has
+    none, or with `whole`, of its last versions. What was written without a profile is left out."""
     pinned = rules.reference if isinstance(rules.reference, Pinned) else None
     history = _history(root, contract.table, pinned.version if pinned else None)
-    if contract.partitions is None:
-        several = islice(history, 1 if pinned else rules.batches)
-        return {f"version {entry.version}": batch for entry in several if (batch := _batch(root, contract.table, entry, WHOLE))}
+    if contract.partitions is None or whole:
+        there = ((entry, _batch(root, contract.table, entry, WHOLE)) for entry in history)
+        several = islice(((entry, batch) for entry, batch in there if batch), 1 if pinned else rules.batches)
+        return {f"version {entry.version}": batch for entry, batch in several}
     wanted = set(parse_months(pinned.partitions)) if pinned and pinned.partitions else None
     return {key: batch for key, batch in _by_partition(root, contract.table, history) if wanted is None or key in wanted}
 

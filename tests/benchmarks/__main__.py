@@ -37,18 +37,27 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|growth|tuning|gate")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream|gate")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
     peers.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
     peers.add_argument("--peers", type=_listed, default=None, help="some of the five by name, by commas; ours is always among them")
     peers.set_defaults(run=_peers)
+    month = which.add_parser("month", help="one month again beside what people use today, as a schedule runs it")
+    month.add_argument("--rounds", type=_positive, default=3)
+    month.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill")
+    month.add_argument("--partition", default="2013-11", help="which month")
+    month.set_defaults(run=_month)
     growth = which.add_parser("growth", help="ten and a hundred times the flights")
-    growth.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
+    growth.add_argument("--scales", type=_numbers, default=[1, 10, 100])
     growth.add_argument("--budget", type=_positive, default=3600, help="seconds that one scale may take")
     growth.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
     growth.set_defaults(run=_growth)
+    merging = which.add_parser("merge", help="merges of a share of the flights")
+    merging.add_argument("--scales", type=_numbers, default=[1, 10])
+    merging.add_argument("--shares", type=_numbers, default=[1, 10], help="how many of a hundred rows change")
+    merging.set_defaults(run=_merging)
     tuning = which.add_parser("tuning", help="what each setting is worth")
     tuning.add_argument("--rounds", type=_positive, default=2)
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
@@ -58,7 +67,16 @@ def _arguments() -> argparse.ArgumentParser:
     gate.add_argument("--rounds", type=_positive, default=3)
     gate.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
     gate.set_defaults(run=_gate)
+    stream = which.add_parser("stream", help="rows a second and lag of a stream")
+    stream.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
+    stream.add_argument("--seconds", type=_positive, default=60, help="for which files arrive")
+    stream.add_argument("--every", type=_positive, default=5, help="seconds from one round to the next")
+    stream.set_defaults(run=_stream)
     return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [_positive(each) for each in text.split(",")]
 
 
 def _positive(text: str) -> int:
@@ -99,10 +117,29 @@ def _peers(chosen: argparse.Namespace) -> None:
         beside.run(now, scratch, chosen.rounds, chosen.slow_rounds, chosen.only, chosen.peers)
 
 
+def _month(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import monthly
+
+    with _lake() as (now, scratch):
+        monthly.run(now, scratch, chosen.partition, chosen.rounds, chosen.slow_rounds)
+
+
 def _growth(chosen: argparse.Namespace) -> None:
     from tests.benchmarks import growth
 
     growth.run(chosen.scales, chosen.budget, chosen.only)
+
+
+def _merging(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import merging
+
+    merging.run(chosen.scales, chosen.shares)
+
+
+def _stream(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import streaming
+
+    streaming.run(chosen.scales, chosen.seconds, chosen.every)
 
 
 def _tuning(chosen: argparse.Namespace) -> None:

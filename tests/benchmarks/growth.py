@@ -55,7 +55,7 @@ def run(scales: Sequence[int], budget: float, only: Sequence[str]) -> None:
 def measure(shipped: Settings, scratch: Path, scale: int, budget: float, only: Sequence[str]) -> dict[str, Any]:
     """{"scale", "bytes", "landing", "seconds", "ended", "why", "assets"} of one scale, in a lake of its own."""
     project = grown_project.generate(shipped.project, scratch / "project", scale)
-    now, environ = _environment(shipped, project, scratch / "lake")
+    now, environ = environment(shipped, project, scratch / "lake")
     try:
         landing, done = _land_and_build(now, environ, scratch, f"{scale}x", budget, only)
         landed = sum(file.stat().st_size for file in (now.root / "raw").rglob("*.csv"))
@@ -90,7 +90,7 @@ def _land_and_build(
     return landing, timed([*run, *wanted], log, beside=engine(now), limit=left, exact=True, **shared)
 
 
-def _environment(shipped: Settings, project: Path, root: Path) -> tuple[Settings, dict[str, str]]:
+def environment(shipped: Settings, project: Path, root: Path) -> tuple[Settings, dict[str, str]]:
     heap = server_bytes(shipped.spark_memory)
     kernel = max(psutil.virtual_memory().total - heap - RESERVED, 1 << 30)
     ours = {
