@@ -76,6 +76,8 @@ def _compared(project: Project, root: Path, table: Any, partition: str | None) -
         raise UnknownName(f"{table} is not profiled", "Its contract says profile: off, or it is of the layer monitoring.")
     recent = rules.model_copy(update={"reference": "recent"})
     there = reference.standing(root, contract, recent)
+    if not there:  # rows are merged into it, a batch each time
+        there, rules = reference.standing(root, contract, recent, whole=True), rules.model_copy(update={"volume": False})
     if partition and contract.partitions:
         wanted = set(parse_months(partition))
         batches = {key: batch for key, batch in there.items() if key in wanted}
@@ -84,7 +86,8 @@ def _compared(project: Project, root: Path, table: Any, partition: str | None) -
     if not batches:
         again = f"lakehouse run {table.slashed}" + (f" --partition {partition}" if partition else "")
         raise UnknownName(f"There is no profile of {table}{f' {partition}' if partition else ''}", f"To make one: {again} --force")
-    against = there if rules.reference == "recent" else reference.standing(root, contract, rules)
+    whole = next(iter(there)).startswith("version ")
+    against = there if rules.reference == "recent" else reference.standing(root, contract, rules, whole=whole)
     return batches, beside(batches, against, rules)
 
 
