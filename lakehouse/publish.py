@@ -179,12 +179,13 @@ class Publisher:
                 checks = self._audit_merge(staged)
             contracts = self._lake._project.contracts
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
-        if checks_of.profiled(staged.contract):
+        # Rows that are refused are nothing to compare, and may lie in partitions that are none.
+        if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
             with self._spending("profiling"):
                 checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
-        broken = [check for check in checks if not check.passed and check.severity == "error"]
+        broken = [check for check in checks if _broke(check)]
         for check in checks:
             if not check.passed and check.severity == "warn":
                 print(f"warning: {describe(check)}")
@@ -318,6 +319,10 @@ class Publisher:
     @property
     def _folder(self) -> Path:
         return record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
+
+
+def _broke(check: CheckRecord) -> bool:
+    return not check.passed and check.severity == "error"
 
 
 def describe(check: CheckRecord) -> str:

@@ -68,13 +68,13 @@ def _deviation(columns: Sequence[ColumnProfile], rows: Sequence[int]) -> float:
 
 
 def _moved(columns: Sequence[ColumnProfile]) -> str:
-    """How the middle of a number moved, which often says what happened to it (1.609 times are kilometres)."""
-    middles = [column.quantiles[50] for column in columns if column.quantiles]
-    if len(middles) < 2:
+    """How a number's mean moved, which often says what happened to it (1.609 times are kilometres)."""
+    means = [column.mean for column in columns if column.mean is not None]
+    if len(means) < 2:
         return ""
-    own, before = middles[0], float(np.median(middles[1:]))
-    times = f", {own / before:.3g} times" if before > 0 and own > 0 and own != before else ""
-    return f"; median {own:.4g}, usual {before:.4g}{times}"
+    own, before = means[0], float(np.median(means[1:]))
+    times = f", {own / before:.3g} times" if before > 0 and own > 0 else ""
+    return f"; mean {own:.4g}, usual {before:.4g}{times}"
 
 
 def unseen(key: str, name: str, own: Batch, others: Mapping[str, Batch], rules: Profiling) -> Iterator[Measured]:
@@ -120,8 +120,9 @@ def _unseen_text(columns: Sequence[ColumnProfile], filled: Sequence[int]) -> tup
 
 
 def _hidden(values: Mapping[str, int], filled: int) -> float:
-    """The largest share that a value may have that the profile does not list."""
-    return 0.0 if sum(values.values()) >= filled else min(values.values(), default=filled) / filled
+    """The largest share that a value may have that the profile does not list: with many values, which are the most
+    frequent is estimated."""
+    return 0.0 if sum(values.values()) >= filled else 2 * min(values.values(), default=filled) / filled
 
 
 def _unseen(values: Mapping[str, int], new: set[str], filled: int, known: int, hidden: float) -> float:

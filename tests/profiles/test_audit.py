@@ -81,8 +81,19 @@ def test_an_unusual_batch_is_held_back_where_the_contract_says_so(place: Workspa
     place.write(trips(), promise())
 
 
+def test_rows_that_are_refused_are_not_profiled(place: Workspace) -> None:
+    version = place.version(TABLE)
+    book = trips()["silver/trips"]
+    place.write({"silver/trips": json.loads(json.dumps(book).replace("select m as month", "select cast(null as string) as month"))}, {})
+    with pytest.raises(AuditFailed, match="not_null_month"):
+        place.run("silver/trips", months=["2013-10"])
+    assert place.version(TABLE) == version
+    assert of_profiles(runs(place)[-1]) == {}
+    place.write(trips(), {})
+
+
 def test_a_batch_that_was_not_published_is_no_reference(place: Workspace) -> None:
-    done = runs(place)[-1]
+    done = runs(place)[-2]
     assert kept.read(record.folder(place.root, TableName.parse(TABLE), done.run_id)) is not None
     assert not [row for row in place.rows("monitoring.profiles", "batch") if row[0] == "2013-10"]
 
