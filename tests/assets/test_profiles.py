@@ -69,7 +69,11 @@ def thousands_of_codes(frame: DataFrame) -> DataFrame:
 
 
 FAULTS = [
-    pytest.param(missing_delays, ["departure_delay: missing in 5.8 % of 2013-10 where carrier is UA", "arrival_delay: missing in 5.9 %"], id="5% of UA's delays"),
+    pytest.param(
+        missing_delays,
+        ["departure_delay: missing in 5.8 % of 2013-10 where carrier is UA", "arrival_delay: missing in 5.9 %"],
+        id="5% of UA's delays",
+    ),
     pytest.param(kilometres, ["distance: distributed otherwise in 2013-10, PSI", ", 1.61 times"], id="kilometres"),
     pytest.param(
         thousands_of_codes,

@@ -83,8 +83,8 @@ def test_an_unusual_batch_is_held_back_where_the_contract_says_so(place: Workspa
 
 def test_rows_that_are_refused_are_not_profiled(place: Workspace) -> None:
     version = place.version(TABLE)
-    book = trips()["silver/trips"]
-    place.write({"silver/trips": json.loads(json.dumps(book).replace("select m as month", "select cast(null as string) as month"))}, {})
+    book = json.dumps(trips()["silver/trips"]).replace("select m as month", "select cast(null as string) as month")
+    place.write({"silver/trips": json.loads(book)}, {})
     with pytest.raises(AuditFailed, match="not_null_month"):
         place.run("silver/trips", months=["2013-10"])
     assert place.version(TABLE) == version
