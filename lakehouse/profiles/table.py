@@ -64,11 +64,11 @@ def add(root: Path, names: Iterable[TableName]) -> int:
     Writers do not wait for each other: who comes second takes the next version. Raises LakeError where it cannot be
     written.
     """
-    path = tables.lake_path(root, TABLE)
+    path, wanted = tables.lake_path(root, TABLE), set(names)
     try:
         for _ in range(_ATTEMPTS):
-            done = _added(path, set(names))
-            new = {name: _new(root, name, done.get(name, -1)) for name in sorted(set(names))}
+            done = _added(path, wanted)
+            new = {name: _new(root, name, done.get(name, -1)) for name in sorted(wanted)}
             rows = {name: list(_rows(entries)) for name, entries in new.items()}
             upto = {name: deltalog.latest(tables.lake_path(root, name)) for name in new}
             if not any(rows.values()) or _commit(path, rows, upto):
