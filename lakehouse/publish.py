@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakehouse import checks as checks_of
 from lakehouse import deltalog, merge, record, tables
 from lakehouse.conform import conform
 from lakehouse.contract import Contract
@@ -24,6 +25,7 @@ from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseErr
 from lakehouse.names import TableName
 from lakehouse.quarantine import table as quarantine
 from lakehouse.quarantine.split import Split, split
+from lakehouse.profiles.audit import Profiler
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
 
@@ -59,6 +61,7 @@ class Publisher:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
         self._raw: list[tuple[Batch, bool]] = []
+        self._profiler = Profiler(lake._root, None if lake.in_sandbox else self._folder)
         # For each table to be merged into, the version against which it was audited (None: there was no table), and
         # the changes that change something there.
         self._audited: dict[TableName, tuple[int | None, DataFrame]] = {}
@@ -142,6 +145,8 @@ class Publisher:
             with self._spending("publishing"):
                 self._publish(item)
             self._made_of.pop(item.table, None)
+        with self._spending("profiling"):
+            self._profiler.tell(item.table for item in ready)
         self._save()
 
     def _hold_to_version(self, contract: Contract) -> None:
@@ -218,9 +223,13 @@ class Publisher:
             contracts = self._lake._project.contracts
             checks += staged.split.records
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
+        # Rows that are refused are nothing to compare, and may lie in partitions that are none.
+        if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
+            with self._spending("profiling"):
+                checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
-        broken = [check for check in checks if not check.passed and check.severity != "warn"]
+        broken = [check for check in checks if _broke(check)]
         for check in checks:
             if not check.passed and check.severity == "warn":
                 print(f"warning: {describe(check)}")
@@ -349,8 +358,15 @@ class Publisher:
     def _save(self) -> None:
         self.result.timings["spark"] = spark_seconds() - self._spark_elsewhere
         if not self._lake.in_sandbox:
-            where = record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
-            record.save(where / record.RESULT, self.result)
+            record.save(self._folder / record.RESULT, self.result)
+
+    @property
+    def _folder(self) -> Path:
+        return record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
+
+
+def _broke(check: CheckRecord) -> bool:
+    return not check.passed and check.severity == "error"
 
 
 def describe(check: CheckRecord) -> str:

@@ -14,7 +14,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, metadata
+from lakehouse.orchestration import checks, describe, metadata, profiles
 from lakehouse.orchestration.failure import failed
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
 from lakehouse.plan import plan
@@ -148,11 +148,17 @@ class Steps:
                 )
                 continue
             own = keys if self.project.partitions_of(output) else ()
+            profiled = profiles.of_run(root, output, done)
             for partition, shown in metadata.of_partitions(root, output, own).items():
-                context.add_asset_metadata(shown, asset_key=key, partition_key=partition)
+                context.add_asset_metadata({**profiled.get(partition, {}), **shown}, asset_key=key, partition_key=partition)
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={**shared, **metadata.of_table(root, output), **metadata.of_set_aside(done, output)},
+                metadata={
+                    **profiled.get(None, {}),
+                    **shared,
+                    **metadata.of_table(root, output),
+                    **metadata.of_set_aside(done, output),
+                },
                 data_version=metadata.data_version(root, output, own or None),
             )
         yield from self._checks(spec, done, complete=True)
