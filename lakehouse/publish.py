@@ -23,9 +23,9 @@ from lakehouse.contract import Contract
 from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
+from lakehouse.profiles.audit import Profiler
 from lakehouse.quarantine import table as quarantine
 from lakehouse.quarantine.split import Split, split
-from lakehouse.profiles.audit import Profiler
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
 from lakehouse.spark.session import spark_seconds
 
@@ -366,7 +366,7 @@ class Publisher:
 
 
 def _broke(check: CheckRecord) -> bool:
-    return not check.passed and check.severity == "error"
+    return not check.passed and check.severity != "warn"
 
 
 def describe(check: CheckRecord) -> str:
