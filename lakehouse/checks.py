@@ -20,6 +20,12 @@ PARTITIONS = "partitions_are_requested"
 REFERENCE = "reference"
 """The type of a check against another table, which is not Great Expectations' (see `lakehouse.references`)."""
 
+UPSTREAM = "upstream"
+"""The type of the check that nothing above was behind, of contracts that say what to do then (see `lakehouse.upstream`)."""
+
+ELSEWHERE = (REFERENCE, UPSTREAM)
+"""Types of checks that the gate leaves to others."""
+
 MASK = "(personal)"
 """Stands for the values of personal columns."""
 
@@ -40,7 +46,8 @@ def of(contract: Contract) -> tuple[Check, ...]:
     """The checks of `contract`, in a fixed order, each name once."""
     seen: dict[str, int] = {}
     named = []
-    for check in (*_derived(contract), *map(_listed, contract.expectations), *map(_reference, contract.references)):
+    listed = (*map(_listed, contract.expectations), *map(_reference, contract.references), *_upstream(contract))
+    for check in (*_derived(contract), *listed):
         seen[check.name] = count = seen.get(check.name, 0) + 1
         named.append(check if count == 1 else replace(check, name=f"{check.name}_{count}"))
     return tuple(named)
@@ -79,3 +86,8 @@ def _reference(reference: Reference) -> Check:
     column = reference.columns[0] if len(reference.columns) == 1 else None
     kwargs = {"to": reference.to, "pairs": reference.pairs}
     return Check(name, column, reference.severity, said, REFERENCE, kwargs)
+
+
+def _upstream(contract: Contract) -> Iterator[Check]:
+    if contract.upstream is not None:
+        yield Check("upstream_is_current", None, "warn", "nothing that it reads is behind", UPSTREAM, {})

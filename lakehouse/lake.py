@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables
+from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables, upstream
 from lakehouse.errors import NotebookError, UndeclaredTable, UnknownName
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
@@ -96,16 +96,28 @@ class Lake:
             partitions=self.partitions,
             parameters=recorded(self._spec, self.parameters),
             inputs={table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()},
+            behind={} if self.in_sandbox else self._behind(),
             code=code.explain(self._project, self._spec),
             target="sandbox" if self.in_sandbox else "lake",
         )
 
+    def _behind(self) -> dict[str, str]:
+        """What of its inputs is behind, as the runner told and as the lake tells; said once."""
+        found = {**upstream.behind(self._project, self._root, self._spec, self.partitions), **upstream.told()}
+        for table, why in found.items():
+            print(f"warning: {table}: the last good version is read: {why}")
+        return found
+
     @cached_property
     def spark(self) -> SparkSession:
         """This notebook's own Spark session on the shared server."""
+        from lakehouse.spark import columns
         from lakehouse.spark.session import connect
 
-        return connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+        session = connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+        if not self.in_sandbox:
+            columns.follow(session, self._root)
+        return session
 
     def read(self, table: str, *, partitions: Coverage = "own", version: int | None = None) -> DataFrame:
         """The rows of `table` at the version this run pinned.
@@ -269,6 +281,8 @@ class Lake:
 
     def _new_rows(self, table: TableName) -> DataFrame | None:
         """The rows that came since the run before, None where all of them are to be read."""
+        from lakehouse.spark.columns import called
+
         path, version = self._resolver.path(table), self._pin(table)
         files = arrivals.new_data(path, version, self._read_before.get(table.dotted))
         if files is None:
@@ -277,22 +291,25 @@ class Lake:
         there = self.spark.sql(f"select * from {self._relation(table, NEW, None)}")
         if not files:
             return there.limit(0)
-        return self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+        found = self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+        return called(table, found.select(*found.columns))
 
     def _read_raw(self, table: TableName, coverage: Coverage) -> DataFrame:
+        from lakehouse.spark.columns import called
+
         source = self._project.sources[table]
         files = raw.files(self._root, table, inputs.covered(self._project, table, coverage, self.partitions))
         if coverage == NEW and files:
             new = arrivals.new_files(self._root, table, self._read_before.get(table.dotted))
             print(f"{table}: {len(new)} of {len(files)} files are new")
-            rows = raw_rows(self.spark, self._root, source, new or files[-1:])
+            rows = called(table, raw_rows(self.spark, self._root, source, new or files[-1:]))
             return rows if new else rows.limit(0)
         if not files:
             raise UnknownName(
                 f"No file of {table} has landed for {', '.join(self.partitions) or 'it'}",
                 f"To land it: lakehouse run {table.slashed}",
             )
-        return raw_rows(self.spark, self._root, source, files)
+        return called(table, raw_rows(self.spark, self._root, source, files))
 
     def _declared(self, table: TableName, found: Any, verb: str) -> None:
         """Refuses what the notebook's own text does not show: lineage is made of that text."""

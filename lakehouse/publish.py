@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
+from lakehouse.spark import columns
 from lakehouse.spark.session import spark_seconds
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class _Staged:
     frame: DataFrame
     partitions: list[str]
     changes: DataFrame | None = None
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Publisher:
@@ -156,15 +158,16 @@ class Publisher:
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
         from lakehouse.spark.session import checkpoint
 
+        told = {} if self._lake.in_sandbox else columns.told(frame, self._lake._root)
         computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
             partitions = sorted(str(row[0]) for row in computed.select(column).distinct().collect())
-        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
+        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [], told)
 
     def _audit(self, staged: _Staged) -> None:
-        from lakehouse import gate, references
+        from lakehouse import gate, references, upstream
 
         assert staged.contract is not None
         with self._spending("auditing"):
@@ -174,6 +177,7 @@ class Publisher:
                 checks = self._audit_merge(staged)
             contracts = self._lake._project.contracts
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
+        checks += upstream.audit(staged.contract, self.result.behind)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if not check.passed and check.severity == "error"]
@@ -272,6 +276,7 @@ class Publisher:
             version=published.version,
             rows=published.rows,
             partition_rows=published.partition_rows if staged.partitions and staged.changes is None else {},
+            columns=staged.columns,
         )
         self.result.writes = [item for item in self.result.writes if item.table != write.table] + [write]
         where = "your sandbox" if self._lake.in_sandbox else "the lake"

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, history, run, serving, stream, trace, versions
+from lakehouse.cli import care, contracts, data, develop, history, quality, run, serving, stream, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ contracts.register(app)
 data.register(app)
 history.register(app)
 trace.register(app)
+quality.register(app)
 versions.register(app)
 serving.register(app)
 care.register(app)
