@@ -158,7 +158,10 @@ class Publisher:
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
         from lakehouse.spark.session import checkpoint
 
-        told = {} if self._lake.in_sandbox else columns.told(frame, self._lake._root)
+        told: dict[str, list[str]] = {}
+        if not self._lake.in_sandbox:
+            with self._spending("lineage"):
+                told = columns.told(frame, self._lake._root)
         computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:

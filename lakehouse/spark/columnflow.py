@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lakehouse.errors import LakehouseError
 from lakehouse.names import TableName
 from lakehouse.spark import plantext
 from lakehouse.spark.plantext import Item, Node
@@ -47,7 +49,7 @@ class Walk:
     def top(self, plan: Node) -> Output:
         for node in plantext.upwards(plan):
             below = [self._done[id(child)] for child in node.children]
-            self._done[id(node)] = getattr(self, f"_{node.name.lower()}", self._other)(node, below)
+            self._done[id(node)] = _OPERATORS.get(node.name, Walk._other)(self, node, below)
         return self._done[id(plan)]
 
     def _project(self, node: Node, below: list[Output]) -> Output:
@@ -98,25 +100,23 @@ class Walk:
         gathered = [NOTHING.union(*(one.of([number]) for one, number in zip(below, place, strict=True))) for place in places]
         return Output(dict(zip(orders[0] or (), gathered, strict=True)), orders[0])
 
-    _intersect = _union
-
     def _except(self, node: Node, below: list[Output]) -> Output:
         return below[0]
 
     def _join(self, node: Node, below: list[Output]) -> Output:
         return below[0] if node.text.startswith(("LeftSemi", "LeftAnti")) else _joined(below)
 
-    def _lateraljoin(self, node: Node, below: list[Output]) -> Output:
+    def _lateral_join(self, node: Node, below: list[Output]) -> Output:
         return _joined([*below, *(self._done[id(plan)] for plan in node.inner)])
 
-    def _withcte(self, node: Node, below: list[Output]) -> Output:
+    def _with(self, node: Node, below: list[Output]) -> Output:
         return below[-1]
 
-    def _cterelationdef(self, node: Node, below: list[Output]) -> Output:
+    def _definition(self, node: Node, below: list[Output]) -> Output:
         self._named[node.text.partition(",")[0]] = below[0]
         return below[0]
 
-    def _cterelationref(self, node: Node, below: list[Output]) -> Output:
+    def _reference(self, node: Node, below: list[Output]) -> Output:
         number, _, _ = node.text.partition(",")
         defined, found = self._named.get(number), plantext.lists(node.text)
         listed = plantext.items(found[0]) if found else None
@@ -125,7 +125,7 @@ class Walk:
         pairs = zip(listed, defined.order or (), strict=True)
         return Output({one.id: defined.of([number]) for one, number in pairs}, tuple(one.id for one in listed))
 
-    def _subqueryalias(self, node: Node, below: list[Output]) -> Output:
+    def _alias(self, node: Node, below: list[Output]) -> Output:
         table = self._table(node.text)
         listed = _columns(node.children[0]) if table else None
         if table is None or listed is None:
@@ -137,12 +137,10 @@ class Walk:
         sources = {one.id: frozenset([(table, one.name)]) for one in listed or () if table}
         return Output(sources, tuple(one.id for one in listed) if listed is not None else None)
 
-    def _logicalrdd(self, node: Node, below: list[Output]) -> Output:
+    def _computed(self, node: Node, below: list[Output]) -> Output:
         listed = _columns(node)
         known = {one.id: self._known.get(one.id, NOTHING) for one in listed or ()}
         return Output(known, tuple(one.id for one in listed) if listed is not None else None)
-
-    _localrelation = _logicalrdd
 
     def _other(self, node: Node, below: list[Output]) -> Output:
         """A column that keeps its number is the same column; in which order they stand is known of some nodes only."""
@@ -172,12 +170,34 @@ class Walk:
     def _table(self, text: str) -> TableName | None:
         """The table of ours that a relation's text names."""
         if text.strip("`").startswith(READ):
-            return TableName.parse(text.strip("`").removeprefix(READ))
+            with suppress(LakehouseError):  # a notebook's own name for something else
+                return TableName.parse(text.strip("`").removeprefix(READ))
         match = _AT_PATH.search(text)
         path = Path(match[1].replace("``", "`")) if match else None
         if path is None or path.parent.parent != self._tables:
             return None
         return TableName(path.parent.name, path.name)
+
+
+_OPERATORS: Mapping[str, Callable[[Walk, Node, list[Output]], Output]] = {
+    "Project": Walk._project,
+    "Aggregate": Walk._aggregate,
+    "Window": Walk._window,
+    "Generate": Walk._generate,
+    "Expand": Walk._expand,
+    "Union": Walk._union,
+    "Intersect": Walk._union,
+    "Except": Walk._except,
+    "Join": Walk._join,
+    "LateralJoin": Walk._lateral_join,
+    "WithCTE": Walk._with,
+    "CTERelationDef": Walk._definition,
+    "CTERelationRef": Walk._reference,
+    "SubqueryAlias": Walk._alias,
+    "Relation": Walk._relation,
+    "LogicalRDD": Walk._computed,
+    "LocalRelation": Walk._computed,
+}
 
 
 def _columns(node: Node) -> list[Item] | None:

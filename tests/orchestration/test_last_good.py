@@ -121,7 +121,7 @@ def test_after_a_failed_run_of_dagster_another_runs_what_may(build: Callable[...
 
 WAITS = """
 import pathlib, time
-if months == ["2013-03"] and not pathlib.Path("again").exists():
+if months == ["2013-02"] and not pathlib.Path("again").exists():
     pathlib.Path("reached").touch()
     time.sleep(600)
 """
@@ -138,7 +138,7 @@ def test_a_crash_in_one_chunk_keeps_those_before_and_the_next_run_begins_there(
         'df = df.selectExpr("id", f"\'{months[0]}\' as month")',
         'lake.write(df, "silver.chunked")',
     )
-    months = {"column": "month", "start": "2013-01", "end": "2013-05"}
+    months = {"column": "month", "start": "2013-01", "end": "2013-03"}
     promise = {**monthly_contract("silver.chunked"), "partitions": months, "backfill_chunk": 1, "key": ["month"]}
     warm.write({"silver/chunked": made}, {"silver.chunked": promise})
     run = subprocess.Popen([*COMMAND, "run", "silver/chunked"], cwd=warm.project, env=warm.shell, start_new_session=True)
@@ -149,11 +149,11 @@ def test_a_crash_in_one_chunk_keeps_those_before_and_the_next_run_begins_there(
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     table = warm.path("silver.chunked")
-    assert [entry.partition_rows for entry in deltalog.commits(table)] == [{"2013-01": 1}, {"2013-02": 1}]
+    assert [entry.partition_rows for entry in deltalog.commits(table)] == [{"2013-01": 1}]
     (warm.project / "again").touch()
     (step,) = warm.plan("silver/chunked")
-    assert step.partitions == ("2013-03", "2013-04", "2013-05")
+    assert step.partitions == ("2013-02", "2013-03")
     done = warm.command("run", "silver/chunked")
     assert done.returncode == 0, done.stdout + done.stderr
     commits = [sorted(entry.partition_rows) for entry in deltalog.commits(table)]
-    assert commits == [[f"2013-0{number}"] for number in range(1, 6)]
+    assert commits == [[f"2013-0{number}"] for number in range(1, 4)]
