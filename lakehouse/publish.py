@@ -161,13 +161,14 @@ class Publisher:
         told: dict[str, list[str]] = {}
         if not self._lake.in_sandbox:
             with self._spending("lineage"):
-                told = columns.told(frame, self._lake._root)
+                found = columns.told(frame, self._lake._root, table)
+                told = {name: sources for name, sources in found.items() if contract is None or name in contract.columns}
         computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
             partitions = sorted(str(row[0]) for row in computed.select(column).distinct().collect())
-        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [], told)
+        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [], columns=told)
 
     def _audit(self, staged: _Staged) -> None:
         from lakehouse import gate, references, upstream

@@ -22,7 +22,7 @@ def wait(project: Project, settings: Settings, steps: Mapping[TableName, Step], 
     What this very plan brings up to date is not behind any more.
     """
     step, spec = steps[piece.asset], project.notebooks.get(piece.asset)
-    if spec is None or _forced(step) or upstream.policy(project, piece.asset) != "wait":
+    if spec is None or step.forced or upstream.policy(project, piece.asset) != "wait":
         return ""
     found = upstream.behind(project, settings.root, spec, piece.months)
     told = [f"{table}: {why}" for table, why in found.items() if project.writer_of(TableName.parse(table)) not in steps]
@@ -36,7 +36,7 @@ def refusal(project: Project, settings: Settings, step: Step, piece: Piece) -> s
         return ""
     if absent := upstream.missing(project, settings.root, spec, piece.months):
         return f", and {', '.join(absent)} was not published before"
-    if not _forced(step) and not plan(project, settings, [piece.asset], piece.months or None):
+    if not step.forced and not plan(project, settings, [piece.asset], piece.months or None):
         return ", and nothing else has changed since its last run"
     return None
 
@@ -56,7 +56,3 @@ def told(project: Project, asset: TableName, bad: Mapping[TableName, TableName])
 def of_run(tags: Mapping[str, str], asset: TableName) -> dict[str, str]:
     """What a run's tags say of the inputs of `asset`."""
     return dict(json.loads(tags.get(TAG, "{}")).get(asset.slashed, {}))
-
-
-def _forced(step: Step) -> bool:
-    return any(reason.kind == "forced" for why in step.causes.values() for reason in why)

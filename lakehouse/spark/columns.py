@@ -28,13 +28,18 @@ _LONGEST = 4_000_000  # characters of a plan's text that are looked at
 _FIELDS = "spark.sql.debug.maxToStringFields"
 
 
-def told(frame: DataFrame, root: Path) -> dict[str, list[str]]:
+def told(frame: DataFrame, root: Path, table: TableName) -> dict[str, list[str]]:
     """For each column of `frame` the columns it comes from, {"arrival_delay": ["bronze.flights.arr_delay"]}.
 
-    `root` is the lake's. Columns of which nothing can be told are left out; nothing is raised.
+    `root` is the lake's, `table` is what will hold the rows; what comes from its own older rows is not told. Columns of
+    which nothing can be told are left out.
     """
-    found = zip(frame.columns, _sources(frame, root), strict=False)
-    return {name: sorted(f"{table}.{column}" for table, column in sources) for name, sources in found if sources}
+    found = {}
+    for name, sources in zip(frame.columns, _sources(frame, root), strict=False):
+        others = sorted(f"{of}.{column}" for of, column in sources if of != table)
+        if others:
+            found[name] = others
+    return found
 
 
 def called(table: TableName, frame: DataFrame) -> DataFrame:

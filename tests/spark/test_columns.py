@@ -10,6 +10,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from lakehouse.lake import Lake
+from lakehouse.names import TableName
 from lakehouse.spark import columns
 from tests import things
 from tests.workspace import Workspace, monthly
@@ -175,4 +176,4 @@ CASES: dict[str, tuple[Ask, dict[str, list[str]]]] = {
 def test_each_column_is_told_where_it_comes_from(lake: Lake, name: str) -> None:
     ask, expected = CASES[name]
     frame = ask(lake)
-    assert columns.told(frame, lake._root) == expected
+    assert columns.told(frame, lake._root, TableName("gold", "asks")) == expected
