@@ -71,6 +71,7 @@ class Quality:
 
     def __init__(self, project: Project, root: Path, now: datetime | None = None) -> None:
         self._project, self._root, self.now = project, root, now or datetime.now(UTC)
+        self._known: dict[TableName, list[RunRecord]] = {}
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -105,7 +106,9 @@ class Quality:
 
     def _runs(self, table: TableName) -> list[RunRecord]:
         asset = self._project.writer_of(table)
-        return list(islice(record.endings_newest_first(self._root, asset), _RUNS)) if asset else []
+        if asset is not None and asset not in self._known:
+            self._known[asset] = list(islice(record.endings_newest_first(self._root, asset), _RUNS))
+        return self._known[asset] if asset else []
 
     def _last_runs(self, table: TableName) -> Iterator[tuple[RunRecord, list[str]]]:
         """Runs with the partitions of which each was the last: those that published, and those that failed since."""

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lakehouse import record
 from lakehouse.names import TableName
@@ -82,6 +85,17 @@ def test_a_notebook_has_it_as_tables(place: Workspace) -> None:
     checks = found.checks[(found.checks["table"] == "silver.things") & ~found.checks["passed"]]
     assert checks[["partition", "name", "unexpected"]].values.tolist() == [["2013-02", CHECK, 1]]
     assert set(found.tables["table"]) >= {"silver.things", "gold.totals"} and found.tables["age"].notna().all()
+
+
+def test_the_shipped_notebook_shows_a_lake_in_order_and_one_that_is_not(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    shipped = Path(__file__).parent.parent / "notebooks" / "explore" / "data_quality.ipynb"
+    place.write({"explore/data_quality": shipped.read_text()}, {})
+    place.run("explore/data_quality", target="sandbox")
+    promise(place, "warn", freshness="2d")
+    place.run("silver/things", months=["2013-02"])
+    failed(place, "no", "2013-03")
+    place.run("explore/data_quality", target="sandbox")
 
 
 def test_the_command_says_it_and_its_exit_code_whether_anything_is_an_error(place: Workspace) -> None:
