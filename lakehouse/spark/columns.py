@@ -51,7 +51,7 @@ def follow(spark: SparkSession, root: Path) -> None:
     """From now on it is noted where the columns of this session's checkpoints come from: later plans begin with these."""
     from pyspark.sql.connect.dataframe import DataFrame
 
-    _followed.setdefault(spark.session_id, _Followed(root))  # type: ignore[attr-defined]
+    _followed.setdefault(spark.session_id, _Followed(root)).root = root  # type: ignore[attr-defined]
     for name in ("checkpoint", "localCheckpoint"):
         method = getattr(DataFrame, name)
         if not hasattr(method, "__wrapped__"):
@@ -84,7 +84,8 @@ def _noting(method: Callable[..., DataFrame]) -> Callable[..., DataFrame]:
 
 def _sources(frame: DataFrame, root: Path) -> list[Sources]:
     """For each column, in order; none at all where the order cannot be told."""
-    plan = frame._plan.to_proto(frame.sparkSession.client).SerializeToString()  # type: ignore[attr-defined]
+    # Not `to_proto`, which compresses what is large.
+    plan = frame._plan.plan(frame.sparkSession.client).SerializeToString()  # type: ignore[attr-defined]
     if plantext.MISLEADING.search(plan):
         return []
     # "gate #12" in a literal looks like a column's number. Those differ each time that Spark is asked, a literal does not.
