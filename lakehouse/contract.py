@@ -25,6 +25,7 @@ _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_se
 
 Severity = Literal["error", "warn"]
 RowSeverity = Literal["error", "warn", "quarantine"]
+Upstream = Literal["wait", "last_good"]
 
 
 class Column(Strict):
@@ -40,6 +41,8 @@ class Column(Strict):
     """What it holds, for people."""
     personal: bool = False
     """true masks its values wherever rows are shown."""
+    round: Annotated[int, Field(ge=0, le=15)] | None = None
+    """Digits after the point to which two values must agree to be equal; left out, exactly."""
 
 
 class Reference(Strict):
@@ -118,6 +121,8 @@ class Contract(Strict):
     """The table's months; left out, the table is written whole."""
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
     """Partitions that one run takes at most; left out, all."""
+    upstream: Upstream | None = None
+    """When what it reads failed or is overdue: wait, or run on the last_good version; left out, it waits for what failed."""
     columns: Annotated[dict[ColumnName, Column], Field(min_length=1, json_schema_extra={"additionalProperties": False})]
     """Every column, in the table's order."""
     references: tuple[Reference, ...] = Field(default=(), strict=False)

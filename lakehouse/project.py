@@ -102,6 +102,12 @@ class Project:
         own = [self.contracts[table].partitions for table in spec.outputs if table in self.contracts] if spec else []
         return next((space for space in own if space is not None), None)
 
+    def backfill_chunk(self, asset: TableName) -> int | None:
+        """How many of its partitions one run takes at most: the smallest that the contracts of its tables say; None: all."""
+        spec = self.notebooks.get(asset)
+        said = [self.contracts[table].backfill_chunk for table in (spec.outputs if spec else ()) if table in self.contracts]
+        return min((one for one in said if one is not None), default=None)
+
     def bind(self, asset: TableName, values: Mapping[str, object], today: date | None = None) -> dict[str, Any]:
         """The notebook's parameters, typed, its partitions existing ones. Raises ParameterError, PartitionError."""
         spec = self.notebook(asset)

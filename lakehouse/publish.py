@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from lakehouse.profiles.audit import Profiler
 from lakehouse.quarantine import table as quarantine
 from lakehouse.quarantine.split import Split, split
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
+from lakehouse.spark import columns
 from lakehouse.spark.session import spark_seconds
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class _Staged:
     partitions: list[str]
     changes: DataFrame | None = None
     split: Split | None = None
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Publisher:
@@ -178,12 +180,17 @@ class Publisher:
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
         from lakehouse.spark.session import checkpoint
 
+        told: dict[str, list[str]] = {}
+        if not self._lake.in_sandbox:
+            with self._spending("lineage"):
+                found = columns.told(frame, self._lake._root, table)
+                told = {name: sources for name, sources in found.items() if contract is None or name in contract.columns}
         computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
             partitions = sorted(str(row[0]) for row in computed.select(column).distinct().collect())
-        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
+        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [], columns=told)
 
     def _set_aside(self, staged: _Staged, contract: Contract) -> _Staged:
         """Without the rows that break an expectation of severity quarantine; a merge leaves what stands under their keys."""
@@ -212,7 +219,7 @@ class Publisher:
         self._raw.clear()
 
     def _audit(self, staged: _Staged) -> None:
-        from lakehouse import gate, references
+        from lakehouse import gate, references, upstream
 
         assert staged.contract is not None and staged.split is not None
         with self._spending("auditing"):
@@ -227,6 +234,7 @@ class Publisher:
         if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
             with self._spending("profiling"):
                 checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
+        checks += upstream.audit(staged.contract, self.result.behind)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if _broke(check)]
@@ -325,6 +333,7 @@ class Publisher:
             version=published.version,
             rows=published.rows,
             partition_rows=published.partition_rows if staged.partitions and staged.changes is None else {},
+            columns=staged.columns,
         )
         self.result.writes = [item for item in self.result.writes if item.table != write.table] + [write]
         where = "your sandbox" if self._lake.in_sandbox else "the lake"

@@ -67,7 +67,7 @@ def _version(before: Contract, after: Contract) -> Iterator[Change]:
 
 def _words(before: Contract, after: Contract) -> Iterator[Change]:
     """What tells people, or the machinery around the rows, and is no promise about the rows."""
-    names = ("description", "owner", "freshness", "retention", "backfill_chunk")
+    names = ("description", "owner", "freshness", "retention", "backfill_chunk", "upstream")
     olds, news = (contract.model_dump(mode="json", include=set(names)) for contract in (before, after))
     for name in names:
         if olds[name] != news[name]:
@@ -143,6 +143,8 @@ def _column(what: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(what, said, "readers" if old.unit else "")
     if old.personal != new.personal:
         yield Change(what, "is personal now" if new.personal else "is not personal any more")
+    if old.round != new.round:
+        yield Change(what, "is compared to other digits now")
     if old.description != new.description:
         yield Change(what, "description changed")
 

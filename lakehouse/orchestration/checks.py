@@ -64,4 +64,7 @@ def _metadata(record: CheckRecord) -> dict[str, dg.MetadataValue]:
         shown["unexpected rows"] = dg.MetadataValue.int(record.unexpected)
     if record.examples:
         shown["examples"] = dg.MetadataValue.text(", ".join(map(str, record.examples)))
+    if record.rows:
+        rows = [dg.TableRecord({name: "" if value is None else str(value) for name, value in row.items()}) for row in record.rows]
+        shown["rows"] = dg.MetadataValue.table(rows)
     return shown
