@@ -18,6 +18,7 @@ from pathlib import Path
 from lakehouse import cells
 from lakehouse.cells import Cell
 from lakehouse.contract import Contract
+from lakehouse.contracts.profiling import Profiling
 from lakehouse.notebook import PARAMETERS_TAG, NotebookSpec
 from lakehouse.project import Project
 from lakehouse.source import Source
@@ -153,6 +154,7 @@ def _promises(contract: Contract) -> dict[str, object]:
         # Named only where there are any: a form that learns a key must not make every table stale.
         **({"quarantine": contract.quarantine.at_most} if contract.quarantine.at_most != 0.01 else {}),
         **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
+        **({} if contract.profile == Profiling() else {"profile": contract.model_dump(mode="json", include={"profile"})}),
     }
 
 

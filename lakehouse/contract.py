@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from lakehouse import yamllines
+from lakehouse.contracts.profiling import ColumnRules, DistributionRule, OrOff, Pinned, Profiling
 from lakehouse.contracts.values import ColumnName, ColumnType, Partitions, Space, Span, Strict, Table
 from lakehouse.errors import ContractError
 from lakehouse.finding import Finding
@@ -24,6 +25,7 @@ _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_se
 
 Severity = Literal["error", "warn"]
 RowSeverity = Literal["error", "warn", "quarantine"]
+Upstream = Literal["wait", "last_good"]
 
 
 class Column(Strict):
@@ -39,6 +41,8 @@ class Column(Strict):
     """What it holds, for people."""
     personal: bool = False
     """true masks its values wherever rows are shown."""
+    round: Annotated[int, Field(ge=0, le=15)] | None = None
+    """Digits after the point to which two values must agree to be equal; left out, exactly."""
 
 
 class Reference(Strict):
@@ -117,6 +121,8 @@ class Contract(Strict):
     """The table's months; left out, the table is written whole."""
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
     """Partitions that one run takes at most; left out, all."""
+    upstream: Upstream | None = None
+    """When what it reads failed or is overdue: wait, or run on the last_good version; left out, it waits for what failed."""
     columns: Annotated[dict[ColumnName, Column], Field(min_length=1, json_schema_extra={"additionalProperties": False})]
     """Every column, in the table's order."""
     references: tuple[Reference, ...] = Field(default=(), strict=False)
@@ -125,6 +131,8 @@ class Contract(Strict):
     """What else must hold for its rows."""
     quarantine: Quarantine = Quarantine()
     """How many rows may be set aside, by the expectations of severity quarantine."""
+    profile: OrOff[Profiling] = Profiling()
+    """What is unusual beside other batches, or off."""
 
     def mismatches(self, columns: Mapping[str, str]) -> list[str]:
         """How `columns` (types by name) differ from the contract's, a phrase each; their order does not count."""
@@ -184,6 +192,9 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
         for number, reference in enumerate(contract.references)
         for name in reference.columns
     ]
+    if contract.profile:
+        spoken_of += [(("profile", "columns", name), name) for name in contract.profile.columns]
+        spoken_of += [(("profile", "by"), contract.profile.by)] if contract.profile.by else []
     for at, name in needed + spoken_of:
         if name not in contract.columns:
             near = did_you_mean(name, contract.columns).strip()
@@ -199,6 +210,8 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
             except conditions.NotRowWise as error:
                 at = ("expectations", str(number), "severity")
                 yield at, f"{'.'.join(at)}: rows cannot be set aside by it: {error}", "Write severity: error, or warn."
+    if contract.profile and contract.columns.get(contract.profile.by or "", _STRING).personal:
+        yield ("profile", "by"), f"{contract.profile.by} is personal: its values would be told", "Name another column."
     if contract.partitions and contract.columns.get(contract.partitions.column, _STRING).type != "string":
         yield ("columns", contract.partitions.column), "The partition column holds YYYY-MM", "Write type: string."
 
@@ -213,12 +226,15 @@ _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     ("references", "*"): tuple(Reference.model_fields),
     ("partitions",): tuple(Partitions.model_fields),
     ("quarantine",): tuple(Quarantine.model_fields),
+    ("profile",): tuple(Profiling.model_fields),
+    ("profile", "*"): (*DistributionRule.model_fields, *Pinned.model_fields),
+    ("profile", "*", "*"): tuple(ColumnRules.model_fields),
 }
 
 
 def _sentence(error: Any) -> tuple[Place, str, str]:
     """One of pydantic's errors: where, a sentence with key and value, what to do."""
-    at = tuple(str(part) for part in error["loc"] if part != "[key]")
+    at = tuple(str(part) for part in error["loc"] if not str(part).startswith("["))
     key, kind, said = ".".join(at), error["type"], error["msg"]
     if kind == "extra_forbidden":
         known = _KNOWN_KEYS.get(at[:1] + ("*",) * (len(at) - 2) if len(at) > 1 else (), ())

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables
+from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables, upstream
 from lakehouse.errors import NotebookError, UndeclaredTable, UnknownName
 from lakehouse.ingest import batch, reading
 from lakehouse.names import TableName, did_you_mean
@@ -94,16 +94,28 @@ class Lake:
             partitions=self.partitions,
             parameters=recorded(self._spec, self.parameters),
             inputs={table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()},
+            behind={} if self.in_sandbox else self._behind(),
             code=code.explain(self._project, self._spec),
             target="sandbox" if self.in_sandbox else "lake",
         )
 
+    def _behind(self) -> dict[str, str]:
+        """What of its inputs is behind, as the runner told and as the lake tells; said once."""
+        found = {**upstream.behind(self._project, self._root, self._spec, self.partitions), **upstream.told()}
+        for table, why in found.items():
+            print(f"warning: {table}: the last good version is read: {why}")
+        return found
+
     @cached_property
     def spark(self) -> SparkSession:
         """This notebook's own Spark session on the shared server."""
+        from lakehouse.spark import columns
         from lakehouse.spark.session import connect
 
-        return connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+        session = connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+        if not self.in_sandbox:
+            columns.follow(session, self._root)
+        return session
 
     def read(self, table: str, *, partitions: Coverage = "own", version: int | None = None) -> DataFrame:
         """The rows of `table` at the version this run pinned.
@@ -269,6 +281,8 @@ class Lake:
 
     def _new_rows(self, table: TableName) -> DataFrame | None:
         """The rows that came since the run before, None where all of them are to be read."""
+        from lakehouse.spark.columns import called
+
         path, version = self._resolver.path(table), self._pin(table)
         files = arrivals.new_data(path, version, self._read_before.get(table.dotted))
         if files is None:
@@ -277,9 +291,12 @@ class Lake:
         there = self.spark.sql(f"select * from {self._relation(table, NEW, None)}")
         if not files:
             return there.limit(0)
-        return self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+        found = self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+        return called(table, found.select(*found.columns))
 
     def _read_raw(self, table: TableName, coverage: Coverage) -> DataFrame:
+        from lakehouse.spark.columns import called
+
         source = self._project.sources[table]
         files = raw.files(self._root, table, inputs.covered(self._project, table, coverage, self.partitions))
         if coverage == NEW and files:
@@ -287,7 +304,7 @@ class Lake:
             print(f"{table}: {len(new)} of {len(files)} files are new")
             taken = batch.take(self._root, source, new or files[-1:])
             self._publisher.note_raw(taken, whole=False)
-            rows = reading.rows(self.spark, self._root, taken)
+            rows = called(table, reading.rows(self.spark, self._root, taken))
             return rows if new else rows.limit(0)
         if not files:
             raise UnknownName(
@@ -296,7 +313,7 @@ class Lake:
             )
         taken = batch.take(self._root, source, files)
         self._publisher.note_raw(taken)
-        return reading.rows(self.spark, self._root, taken)
+        return called(table, reading.rows(self.spark, self._root, taken))
 
     def _declared(self, table: TableName, found: Any, verb: str) -> None:
         """Refuses what the notebook's own text does not show: lineage is made of that text."""
@@ -324,8 +341,6 @@ class Lake:
             f"{self._spec.name.slashed}{months}: reads come from the lake at {self._root}, your sandbox first; "
             f"writes go to your sandbox ({where.name}). Nothing here changes the lake. See: lakehouse sandbox"
         )
-
-
 
 
 def recorded(spec: NotebookSpec, bound: Mapping[str, Any]) -> dict[str, Any]:

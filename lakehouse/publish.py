@@ -12,19 +12,22 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakehouse import checks as checks_of
 from lakehouse import deltalog, merge, record, tables
 from lakehouse.conform import conform
 from lakehouse.contract import Contract
 from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
+from lakehouse.profiles.audit import Profiler
 from lakehouse.quarantine import table as quarantine
 from lakehouse.quarantine.split import Split, split
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
+from lakehouse.spark import columns
 from lakehouse.spark.session import spark_seconds
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class _Staged:
     partitions: list[str]
     changes: DataFrame | None = None
     split: Split | None = None
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Publisher:
@@ -59,6 +63,7 @@ class Publisher:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
         self._raw: list[tuple[Batch, bool]] = []
+        self._profiler = Profiler(lake._root, None if lake.in_sandbox else self._folder)
         # For each table to be merged into, the version against which it was audited (None: there was no table), and
         # the changes that change something there.
         self._audited: dict[TableName, tuple[int | None, DataFrame]] = {}
@@ -142,6 +147,8 @@ class Publisher:
             with self._spending("publishing"):
                 self._publish(item)
             self._made_of.pop(item.table, None)
+        with self._spending("profiling"):
+            self._profiler.tell(item.table for item in ready)
         self._save()
 
     def _hold_to_version(self, contract: Contract) -> None:
@@ -173,12 +180,17 @@ class Publisher:
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
         from lakehouse.spark.session import checkpoint
 
+        told: dict[str, list[str]] = {}
+        if not self._lake.in_sandbox:
+            with self._spending("lineage"):
+                found = columns.told(frame, self._lake._root, table)
+                told = {name: sources for name, sources in found.items() if contract is None or name in contract.columns}
         computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
             partitions = sorted(str(row[0]) for row in computed.select(column).distinct().collect())
-        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
+        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [], columns=told)
 
     def _set_aside(self, staged: _Staged, contract: Contract) -> _Staged:
         """Without the rows that break an expectation of severity quarantine; a merge leaves what stands under their keys."""
@@ -207,7 +219,7 @@ class Publisher:
         self._raw.clear()
 
     def _audit(self, staged: _Staged) -> None:
-        from lakehouse import gate, references
+        from lakehouse import gate, references, upstream
 
         assert staged.contract is not None and staged.split is not None
         with self._spending("auditing"):
@@ -218,9 +230,14 @@ class Publisher:
             contracts = self._lake._project.contracts
             checks += staged.split.records
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
+        # Rows that are refused are nothing to compare, and may lie in partitions that are none.
+        if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
+            with self._spending("profiling"):
+                checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
+        checks += upstream.audit(staged.contract, self.result.behind)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
-        broken = [check for check in checks if not check.passed and check.severity != "warn"]
+        broken = [check for check in checks if _broke(check)]
         for check in checks:
             if not check.passed and check.severity == "warn":
                 print(f"warning: {describe(check)}")
@@ -316,6 +333,7 @@ class Publisher:
             version=published.version,
             rows=published.rows,
             partition_rows=published.partition_rows if staged.partitions and staged.changes is None else {},
+            columns=staged.columns,
         )
         self.result.writes = [item for item in self.result.writes if item.table != write.table] + [write]
         where = "your sandbox" if self._lake.in_sandbox else "the lake"
@@ -349,8 +367,15 @@ class Publisher:
     def _save(self) -> None:
         self.result.timings["spark"] = spark_seconds() - self._spark_elsewhere
         if not self._lake.in_sandbox:
-            where = record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
-            record.save(where / record.RESULT, self.result)
+            record.save(self._folder / record.RESULT, self.result)
+
+    @property
+    def _folder(self) -> Path:
+        return record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
+
+
+def _broke(check: CheckRecord) -> bool:
+    return not check.passed and check.severity != "warn"
 
 
 def describe(check: CheckRecord) -> str:

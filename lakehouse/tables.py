@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lakehouse import atomic, deltalog, sqlnames
 from lakehouse.errors import LakeError, UnknownName
-from lakehouse.names import TableName, did_you_mean
+from lakehouse.names import OWN_TABLES, TableName, did_you_mean
 
 FORMAT = 1
 STAMP = "lake.json"
@@ -101,7 +101,7 @@ class Resolver:
         path = lake_path(self.root, table)
         if deltalog.latest(path) is None:
             near = did_you_mean(table, self.tables())
-            built = f"To build it: lakehouse run {table.slashed}"
+            built = "It begins with the next write." if table in OWN_TABLES else f"To build it: lakehouse run {table.slashed}"
             raise UnknownName(f"Table {table} has not been built", f"{built}.{near}" if near else built)
         return path
 

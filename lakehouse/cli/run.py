@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # What a run's record calls its seconds, and how the table does, which has to leave room for the asset's name.
 PHASES = {
-    "waiting": "wait", "starting": "start", "spark": "Spark", "python": "Python", "auditing": "audit", "publishing": "publish",
+    "waiting": "wait", "starting": "start", "spark": "Spark", "python": "Python", "auditing": "audit",
+    "profiling": "profile", "publishing": "publish",
 }  # fmt: skip
 
 

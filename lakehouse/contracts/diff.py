@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lakehouse import columntypes
 from lakehouse.contract import Column, Contract, Expectation, Reference
+from lakehouse.contracts.profiling import KINDS
 from lakehouse.partitions import PartitionSpace
 
 Breaks = Literal["readers", "writers", ""]
@@ -45,6 +46,7 @@ def compare(before: Contract, after: Contract) -> list[Change]:
         *_columns(before, after),
         *_references(before.references, after.references),
         *_expectations(before.expectations, after.expectations),
+        *_profile(before, after),
     ]
 
 
@@ -65,7 +67,7 @@ def _version(before: Contract, after: Contract) -> Iterator[Change]:
 
 def _words(before: Contract, after: Contract) -> Iterator[Change]:
     """What tells people, or the machinery around the rows, and is no promise about the rows."""
-    names = ("description", "owner", "freshness", "retention", "backfill_chunk")
+    names = ("description", "owner", "freshness", "retention", "backfill_chunk", "upstream")
     olds, news = (contract.model_dump(mode="json", include=set(names)) for contract in (before, after))
     for name in names:
         if olds[name] != news[name]:
@@ -141,6 +143,8 @@ def _column(what: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(what, said, "readers" if old.unit else "")
     if old.personal != new.personal:
         yield Change(what, "is personal now" if new.personal else "is not personal any more")
+    if old.round != new.round:
+        yield Change(what, "is compared to other digits now")
     if old.description != new.description:
         yield Change(what, "description changed")
 
@@ -219,6 +223,20 @@ def _narrows(kind: str, name: str, was: Any, now: Any) -> bool:
         gone, come = ([one for one in a if one not in b] for a, b in ((was, now), (now, was)))
         return bool(come) if kind.endswith(_FORBIDDEN) else bool(gone) or not kind.endswith(_ALLOWED)
     return True
+
+
+def _profile(before: Contract, after: Contract) -> Iterator[Change]:
+    """Writers break where a finding that was reported holds back the rows now."""
+    old, new = (_holding(contract) for contract in (before, after))
+    if new - old:
+        yield Change("profile", f"holds back what is unusual now: {', '.join(sorted(new - old))}", "writers")
+    elif before.profile != after.profile:
+        yield Change("profile", "changed" if after.profile else "off now")
+
+
+def _holding(contract: Contract) -> set[str]:
+    rules = contract.profile
+    return {kind for kind in KINDS if rules and rules.rule(kind) and rules.severity_of(kind) == "error"}
 
 
 def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:

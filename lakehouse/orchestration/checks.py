@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from lakehouse import checks
+from lakehouse.checks import PROFILE
 from lakehouse.contract import Contract
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord
 
 # A check of severity quarantine fails where more rows break it than may be set aside; then nothing was published.
 _SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "quarantine": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
+_UNPROFILED = "Not compared: the run that published these rows did not profile them."
 
 
 def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
@@ -40,12 +42,14 @@ def results(
         record = found.get(check.name)
         if record is None and not complete:
             continue
+        unprofiled = record is None and check.type == PROFILE and check.severity == "warn"
+        missing = _UNPROFILED if unprofiled else "No result: the run published rows that this check did not see."
         yield dg.AssetCheckResult(
             asset_key=dg.AssetKey([table.layer, table.name]),
             check_name=check.name,
-            passed=record is not None and record.passed,
+            passed=record.passed if record else unprofiled,
             severity=_SEVERITY[check.severity],
-            description=_observed(record) if record else "No result: the run published rows that this check did not see.",
+            description=_observed(record) if record else missing,
             metadata=_metadata(record) if record else None,
         )
 
@@ -60,4 +64,7 @@ def _metadata(record: CheckRecord) -> dict[str, dg.MetadataValue]:
         shown["unexpected rows"] = dg.MetadataValue.int(record.unexpected)
     if record.examples:
         shown["examples"] = dg.MetadataValue.text(", ".join(map(str, record.examples)))
+    if record.rows:
+        rows = [dg.TableRecord({name: "" if value is None else str(value) for name, value in row.items()}) for row in record.rows]
+        shown["rows"] = dg.MetadataValue.table(rows)
     return shown

@@ -21,6 +21,7 @@ def of_run(record: RunRecord) -> dict[str, dg.MetadataValue]:
         "seconds": dg.MetadataValue.float(round(record.seconds, 3)),
         "seconds by phase": dg.MetadataValue.json({name: round(value, 3) for name, value in record.timings.items()}),
         "inputs": dg.MetadataValue.json(_versions(record.inputs)),
+        **({"read as published last": dg.MetadataValue.json(record.behind)} if record.behind else {}),
     }
     return {**of_notebook(record.notebook), **shown}
 
@@ -43,6 +44,28 @@ def of_table(root: Path, table: TableName) -> dict[str, dg.MetadataValue]:
         "delta version": dg.MetadataValue.int(version),
         "path": dg.MetadataValue.path(str(path)),
     }
+
+
+def of_columns(record: RunRecord | None, table: TableName) -> dict[str, dg.TableColumnLineage]:
+    """Which columns of other assets those of `table` come from, as far as the run could tell."""
+    told = next((write.columns for write in record.writes if write.table == table.dotted), {}) if record else {}
+    deps = {column: [_dep(source) for source in sources] for column, sources in told.items()}
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps)} if deps else {}
+
+
+def of_checks(record: RunRecord | None, table: TableName) -> dict[str, dg.MetadataValue]:
+    """How many of the table's checks passed and did not, by their severity."""
+    counts: dict[str, dict[str, int]] = {}
+    for check in record.checks if record else ():
+        if check.table == table.dotted:
+            found = counts.setdefault(check.severity, {"passed": 0, "not passed": 0})
+            found["passed" if check.passed else "not passed"] += 1
+    return {"checks by severity": dg.MetadataValue.json(counts)} if counts else {}
+
+
+def _dep(source: str) -> dg.TableColumnDep:
+    layer, name, column = source.split(".", 2)
+    return dg.TableColumnDep(asset_key=dg.AssetKey([layer, name]), column_name=column)
 
 
 def of_partitions(root: Path, table: TableName, keys: Iterable[str]) -> dict[str, dict[str, dg.MetadataValue]]:

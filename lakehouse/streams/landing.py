@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from lakehouse import deltalog, record, tables
 from lakehouse.errors import LakeError, SourceError
@@ -120,10 +121,8 @@ def _stamps(table: Path, versions: list[int]) -> Iterator[float]:
 @contextmanager
 def alone(root: Path, table: TableName) -> Iterator[None]:
     """One landing of a stream at a time, by a lock that ends with its process. Raises LakeError."""
-    folder = deliveries.folder(root, table)
-    folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with (folder / "lock").open("a+") as lock:
+    with _lock(deliveries.folder(root, table)) as lock:
         while not _taken(lock.fileno()):
             if time.monotonic() > deadline:
                 lock.seek(0)
@@ -133,6 +132,16 @@ def alone(root: Path, table: TableName) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock(folder: Path) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "lock").open("a+")
+    except OSError as error:
+        raise LakeError(
+            f"{error.filename or folder} cannot be written: {error.strerror}", "Check its permissions and the disk."
+        ) from None
 
 
 def _taken(lock: int) -> bool:

@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream|gate")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
@@ -63,6 +63,10 @@ def _arguments() -> argparse.ArgumentParser:
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
     tuning.add_argument("--variants", type=_listed, default=None, help="some of the variants by a part of their name, by commas")
     tuning.set_defaults(run=_tuning)
+    gate = which.add_parser("gate", help="what audit and profiles cost")
+    gate.add_argument("--rounds", type=_positive, default=3)
+    gate.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
+    gate.set_defaults(run=_gate)
     stream = which.add_parser("stream", help="rows a second and lag of a stream")
     stream.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
     stream.add_argument("--seconds", type=_positive, default=60, help="for which files arrive")
@@ -143,6 +147,13 @@ def _tuning(chosen: argparse.Namespace) -> None:
 
     with _lake() as (now, scratch):
         tuning.run(now, scratch, chosen.rounds, chosen.only, chosen.variants)
+
+
+def _gate(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import gate
+
+    with _lake() as (now, scratch):
+        gate.run(now, scratch, chosen.rounds, chosen.only)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def place(new_workspace: Callable[[str], Workspace]) -> Workspace:
 def test_a_landed_stream_is_stale_only_where_it_is_asked_for(place: Workspace) -> None:
     project = Project.load(place.project)
     assert project.streams(["raw/words"]) == project.streams(["+raw.words+"]) == {RAW}
-    assert project.streams(["*"]) == project.streams(["raw/*"]) == project.streams(["bronze/words"]) == set()
+    assert project.streams(["*"]) == project.streams(["raw/*"]) == project.streams(["+bronze/words"]) == set()
     assert planned(place, "raw/words", asked={RAW}) == {"raw/words": ("asked for: what came since lands",)}
 
 
