@@ -19,6 +19,7 @@ from lakehouse.inputs import WHOLE
 from lakehouse.lineage import Lineage, Node
 from lakehouse.names import TableName
 from lakehouse.project import Project
+from lakehouse.quarantine import table as quarantine
 from lakehouse.record import CheckRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
     from lakehouse.lake import Lake
 
-RUN, FRESHNESS, UPSTREAM = "run", "freshness", "upstream"
+RUN, FRESHNESS, UPSTREAM, QUARANTINE = "run", "freshness", "upstream", "quarantine"
 _RUNS = 400  # of an asset that are looked back at
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `what` is a check's name, or run, freshness, upstream.
+    """One thing that is wrong. `what` is a check's name, or run, freshness, upstream, quarantine.
 
     `published`: readers see what is wrong; else the version before stands, and it is only missing. `reaches` are the
     tables and models that were made of it, or that wait for it. `rows` counts those that do not fit, where that is known.
@@ -77,6 +78,7 @@ class Quality:
     def findings(self) -> list[Finding]:
         """All that is wrong, errors first, the oldest first."""
         found = [one for table in self._tables for one in (*self._of_runs(table), *self._freshness(table))]
+        found += self._quarantine()
         return sorted(found, key=lambda one: (one.severity != "error", one.since, one.table))
 
     @cached_property
@@ -132,8 +134,9 @@ class Quality:
                 said = check.observed or check.description
                 rows, few = check.unexpected, tuple(check.examples)
                 since = self._since(table, keys, run, check.name)
-                yield Finding(what=check.name, severity=check.severity, since=since, said=said, rows=rows, examples=few, **facts)
-            if not ok and not any(check.severity == "error" for check in broken):
+                grave = "warn" if check.severity == "warn" else "error"
+                yield Finding(what=check.name, severity=grave, since=since, said=said, rows=rows, examples=few, **facts)
+            if not ok and not any(check.severity != "warn" for check in broken):
                 said = (run.cause.splitlines() or [run.status])[0]
                 grave = "error" if run.status == "failed" else "warn"
                 yield Finding(what=RUN, severity=grave, since=self._since(table, keys, run, RUN), said=said, **facts)
@@ -152,6 +155,14 @@ class Quality:
                 break
             since = run.started
         return since
+
+    def _quarantine(self) -> Iterator[Finding]:
+        """Rows that were set aside and that nobody has released, by table."""
+        for (name, key), held in quarantine.standing(self._root).items():
+            if held.open:
+                table, since = TableName.parse(name), held.since or self.now
+                said = "rows that do not fit were left out (`lakehouse quarantine`)"
+                yield Finding(table, _named([key]), QUARANTINE, "warn", since, said, True, self._below(table), rows=held.open)
 
     def _freshness(self, table: TableName) -> Iterator[Finding]:
         contract, newest = self._project.contracts[table], upstream.published(self._root, table)
@@ -185,7 +196,7 @@ class Quality:
             return None
         run = next(iter(self._runs(table)), None)
         checks = [check for check in run.checks if check.table == table.dotted] if run else []
-        failed = sum(not check.passed and check.severity == "error" for check in checks)
+        failed = sum(not check.passed and check.severity != "warn" for check in checks)
         passed = sum(check.passed for check in checks)
         rows = sum(deltalog.current_rows(path).values())
         warned = len(checks) - passed - failed

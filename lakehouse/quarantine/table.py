@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,20 +48,37 @@ def path(root: Path) -> Path:
     return tables.lake_path(root, TABLE)
 
 
-def standing(root: Path) -> dict[tuple[str, str], int]:
-    """Rows in quarantine by table and partition, from the Delta log alone."""
-    live: dict[str, tuple[tuple[str, str], int]] = {}
+@dataclass(frozen=True)
+class Held:
+    """Rows of one table and partition in quarantine; of the open ones, `since` when the first of them is there."""
+
+    rows: int
+    open: int
+    since: datetime | None
+
+
+def standing(root: Path) -> dict[tuple[str, str], Held]:
+    """What is in quarantine by table and partition, from the Delta log alone."""
+    live: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}
     for version in deltalog.versions(path(root)):
         for kind, facts in deltalog.actions(deltalog.commit_path(path(root), version)):
             if kind == "add":
-                values, stats = facts["partitionValues"], json.loads(facts.get("stats") or "{}")
-                live[facts["path"]] = (values["table_name"], values["partition_key"]), int(stats.get("numRecords", 0))
+                live[facts["path"]] = facts["partitionValues"], json.loads(facts.get("stats") or "{}")
             elif kind == "remove":
                 live.pop(facts["path"], None)
-    rows: dict[tuple[str, str], int] = {}
-    for scope, count in live.values():
-        rows[scope] = rows.get(scope, 0) + count
-    return {scope: count for scope, count in rows.items() if count}
+    by_scope: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
+    for values, stats in live.values():
+        first = stats.get("minValues", {}).get("noted_at", "")
+        scope = values["table_name"], values["partition_key"]
+        by_scope.setdefault(scope, []).append((values["state"], int(stats.get("numRecords", 0)), first))
+    return {scope: held for scope, files in by_scope.items() if (held := _held(files)).rows}
+
+
+def _held(files: list[tuple[str, int, str]]) -> Held:
+    """Of files: the state of their rows, their number, and when the first was noted."""
+    begun = [first for state, count, first in files if state == OPEN and count and first]
+    since = min(map(datetime.fromisoformat, begun), default=None)
+    return Held(sum(count for _, count, _ in files), sum(count for state, count, _ in files if state == OPEN), since)
 
 
 @dataclass
@@ -137,7 +155,7 @@ def _replace(spark: SparkSession, root: Path, run_id: str, found: SetAside) -> N
         "id", *_NAMES, f"coalesce(run_id, '{run_id}') as run_id", "coalesce(noted_at, current_timestamp()) as noted_at",
         f"coalesce(state, '{OPEN}') as state", "coalesce(state_said, '') as state_said",
     )  # fmt: skip
-    writer = rows.write.format("delta").mode("overwrite").partitionBy("table_name", "partition_key")
+    writer = rows.write.format("delta").mode("overwrite").partitionBy("table_name", "partition_key", "state")
     for name, value in _options(where, run_id).items():
         writer = writer.option(name, value)
     writer.save(str(path(root)))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lakehouse import deltalog
 from lakehouse.errors import AuditFailed, BatchRefused
+from lakehouse.project import Project
+from lakehouse.quality import QUARANTINE, Quality
 from lakehouse.quarantine import table as quarantine
 from lakehouse.record import Result
 from lakehouse.tables import Resolver
@@ -32,6 +35,10 @@ def place(ran: tuple[Workspace, Result, Result]) -> Workspace:
 
 def held(place: Workspace, columns: str = "table_name, partition_key, reason, line, row_text") -> list[tuple[Any, ...]]:
     return place.rows("monitoring.quarantine", columns)
+
+
+def standing(place: Workspace) -> dict[tuple[str, str], int]:
+    return {scope: held.open for scope, held in quarantine.standing(place.root).items()}
 
 
 def ids(place: Workspace, table: str) -> list[str]:
@@ -65,6 +72,16 @@ def test_rows_that_do_not_fit_are_left_out_and_kept_with_the_reason_and_the_plac
     assert quarantine.TABLE in Resolver(place.root).tables()
 
 
+def test_what_is_open_is_told_beside_all_else_that_is_wrong(place: Workspace) -> None:
+    found = [one for one in Quality(Project.load(place.project), place.root).findings if one.what == QUARANTINE]
+    assert sorted((str(one.table), one.partitions, one.rows, list(map(str, one.reaches))) for one in found) == [
+        ("bronze.things", ("2013-01",), 1, ["silver.things"]),
+        ("raw.things", ("2013-01",), 1, ["bronze.things", "silver.things"]),
+        ("silver.things", ("2013-01",), 1, []),
+    ]
+    assert all(timedelta(0) < datetime.now(UTC) - one.since < timedelta(hours=1) for one in found)
+
+
 def test_a_repeat_doubles_nothing(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     first = held(place, "id, noted_at, state")
     run(place)
@@ -79,10 +96,10 @@ def test_what_fits_now_is_gone_and_another_month_is_left_alone(place: Workspace)
     deliver(place, "2013-02", "id,size,owner\n6,60,Fay\n7,70\nx,80,Gus\n8,8000,Hal\n")
     run(place, "2013-02")
     february = {("raw.things", "2013-02"): 1, ("bronze.things", "2013-02"): 1, ("silver.things", "2013-02"): 1}
-    assert quarantine.standing(place.root) == {**january, **february}
+    assert standing(place) == {**january, **february}
     deliver(place, "2013-02", "id,size,owner\n6,60,Fay\n7,70,Gus\n8,80,Hal\n")
     run(place, "2013-02")
-    assert quarantine.standing(place.root) == january
+    assert standing(place) == january
     assert ids(place, "silver.things") == ["1", "5", "6", "7", "8"]
 
 
