@@ -103,9 +103,9 @@ def replay(project: Project, settings: Settings, about: Collection[TableName]) -
     standing = quarantine.standing(settings.root)
     steps: list[Step] = []
     for table in about:
-        keys = sorted({key for name, key in standing if name == table.dotted})
+        keys = sorted(key for (name, key), held in standing.items() if name == table.dotted and held.open)
         if not keys:
-            raise UnknownName(f"No row of {table} is in quarantine", "`lakehouse quarantine` lists what is.")
+            raise UnknownName(f"No row of {table} is open in quarantine", "`lakehouse quarantine` lists what is.")
         readers = project.children(table) if table.layer == "raw" else ()
         first = [table, *readers] if table.layer == "raw" else [project.writer_of(table) or table]
         wanted = None if keys == [quarantine.WHOLE] else keys

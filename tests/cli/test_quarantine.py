@@ -56,7 +56,7 @@ def test_a_row_is_explained_down_to_its_line(place: Workspace, lakehouse: Comman
         (("explain", "gold.none"), "No row of gold.none is in quarantine"),
         (("explain", "zz"), "'zz' is neither a table nor a row's id"),
         (("release", "silver.thing"), "No row of silver.thing is in quarantine"),
-        (("replay", "gold.none"), "No row of gold.none is in quarantine"),
+        (("replay", "gold.none"), "No row of gold.none is open in quarantine"),
     ],
 )
 def test_what_is_not_there_is_told(place: Workspace, lakehouse: Command, words: tuple[str, ...], message: str) -> None:
