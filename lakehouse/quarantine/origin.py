@@ -34,7 +34,9 @@ def find(root: Path, project: Project, row: Row) -> Origin | None:
     if not row.raw_file:
         return None
     table = TableName("raw", row.raw_file.split("/")[0])
-    file = next((one for one in raw.received(root, table) if one.sha256 == row.sha256), None)
+    path = root / raw.FOLDER / row.raw_file  # what a stream landed says no more
+    received = raw.received(root, table)
+    file = next((one for one in received if (one.sha256 == row.sha256 if row.sha256 else one.path == path)), None)
     if file is None:
         return None
     source = project.sources.get(table)

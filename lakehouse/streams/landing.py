@@ -56,15 +56,16 @@ class Lander:
         Raises SourceError, RawError, LakeError (also where another landing does not end) or SparkLost.
         """
         with alone(self._root, self._stream.name):
+            began = time.monotonic()
             checkpoint.refuse_foreign(self._root, self._stream.name)
             if self._deliveries is None:
-                return self._run()
+                return self._run(began)
             failure = None
             try:
                 self._deliveries.take()
             except SourceError as error:
                 failure = error
-            landed = self._land_files(self._deliveries)
+            landed = self._land_files(self._deliveries, began)
         if failure:
             raise failure
         return landed
@@ -74,11 +75,11 @@ class Lander:
 
         session.close(self._session)
 
-    def _land_files(self, came: Deliveries) -> Landed:
+    def _land_files(self, came: Deliveries, began: float) -> Landed:
         links = came.link()
         if not links:
             return Landed()
-        landed = self._run(came.waiting, links)
+        landed = self._run(began, came.waiting, links)
         # A query that was stopped ends as one that is done: the checkpoint tells.
         left = checkpoint.left(self._root, self._stream.name, (link.name for link in links))
         if left:
@@ -89,10 +90,10 @@ class Lander:
         came.done(links)
         return landed
 
-    def _run(self, waiting: Path | None = None, links: dict[Path, float] | None = None) -> Landed:
+    def _run(self, began: float, waiting: Path | None = None, links: dict[Path, float] | None = None) -> Landed:
         from lakehouse.spark import session, streaming
 
-        began, before = time.monotonic(), deltalog.latest(self._table)
+        before = deltalog.latest(self._table)
         streaming.land(
             session.connect(self._settings, self._session),
             self._stream,
