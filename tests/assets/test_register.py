@@ -74,4 +74,4 @@ def test_in_batches_or_at_once_the_register_ends_as_the_package_has_it(shipped: 
     names = PLANES.split(", ")
     expected = [tuple(row[name] for name in names) for row in planes if (row["year"], row["tailnum"]) not in oldest]
     assert in_two.rows("bronze.aircraft", PLANES) == sorted(expected, key=str)
-    assert at_once.plan() == []
+    assert at_once.plan("bronze/aircraft") == []
