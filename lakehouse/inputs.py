@@ -48,7 +48,7 @@ def identity(project: Project, root: Path, table: TableName, coverage: Coverage,
         version = newest_model(project, root, table)
         return {WHOLE: version.version} if version else {}
     keys = covered(project, table, coverage, own)
-    if table.layer == "raw":
+    if project.is_of_files(table):
         return dict(raw.identity(root, table, keys))
     return dict(deltalog.identity(tables.lake_path(root, table), keys))
 

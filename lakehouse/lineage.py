@@ -18,6 +18,7 @@ from lakehouse.making import Making
 from lakehouse.names import TableName
 from lakehouse.project import Project
 from lakehouse.raw import RawFile
+from lakehouse.streams import checkpoint
 
 
 @dataclass(frozen=True, order=True)
@@ -77,7 +78,9 @@ class Lineage:
         """What `node` was made of. What no run of ours made has no inputs; a restored version is what stood then."""
         if node not in self._inputs:
             made = self.made(node)
-            if made is None:
+            if node.table.layer == "raw":
+                self._inputs[node] = list(checkpoint.files(self._root, node.table, node.version))
+            elif made is None:
                 self._inputs[node] = []
             elif made.facts is None:
                 self._inputs[node] = self._restored(node, made)
@@ -132,7 +135,7 @@ class Lineage:
         return found
 
     def _origins(self, table: TableName, seen: Mapping[str, Any]) -> list[Origin]:
-        if table.layer == "raw":
+        if self._project.is_of_files(table):
             return [file for key, identity in sorted(seen.items()) for file in raw.seen_as(self._root, table, key, identity)]
         if table.layer == "models" or self._project.partitions_of(table) is None:
             return [Node(table, int(version)) for version in dict.fromkeys(seen.values())]

@@ -65,6 +65,11 @@ class TableName:
         return self.dotted
 
 
+PROFILES = TableName("monitoring", "profiles")
+OWN_TABLES = (PROFILES,)
+"""What the library writes itself, without a notebook: any notebook may read these."""
+
+
 def nearest(name: object, candidates: Iterable[object], n: int = 3) -> list[str]:
     """The candidates that look most like `name`, best first, at most `n`."""
     wanted = str(name).replace("/", ".").lower()

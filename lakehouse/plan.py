@@ -12,14 +12,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lakehouse import code, inputs, making, raw, reasons
+from lakehouse import code, inputs, making, reasons
 from lakehouse.errors import PartitionError
+from lakehouse.ingest import folder
 from lakehouse.inputs import WHOLE
 from lakehouse.making import Making
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import to_injectable
-from lakehouse.partitions import month, parse_months
+from lakehouse.partitions import OWN, month, parse_months
 from lakehouse.project import Project
 from lakehouse.reasons import Reason
 from lakehouse.settings import Settings
@@ -51,6 +52,7 @@ class _Planner:
     force: bool
     wanted: Collection[str] | None
     following: Collection[TableName]
+    asked: Collection[TableName]
     today: date | None
     # What earlier steps of this plan will write: by table, the partitions, or None for all of it.
     moving: dict[TableName, set[str] | None] = field(default_factory=dict)
@@ -86,9 +88,13 @@ class _Planner:
     def _reasons(self, asset: TableName, key: month | None) -> tuple[Reason, ...]:
         if self.force:
             return (Reason("forced"),)
+        if asset in self.asked:
+            return (Reason("asked"),)
         if asset.layer == "raw":
-            landed = raw.files(self.root, asset, None if key is None else [key])
-            return () if landed else (Reason("not landed"),)
+            landed = inputs.identity(self.project, self.root, asset, OWN, [] if key is None else [key])
+            if not landed:
+                return (Reason("not landed"),)
+            return reasons.arrived(folder.news(self.root, self.project.sources[asset], key))
         spec = self.project.notebooks[asset]
         made = self._made(spec, key)
         if made is None:
@@ -145,15 +151,16 @@ def plan(
     today: date | None = None,
     moving: Mapping[TableName, set[str] | None] | None = None,
     following: Collection[TableName] = (),
+    asked: Collection[TableName] = (),
 ) -> list[Step]:
     """The stale ones among `selection` in the graph's order, each with its stale partitions and the reasons.
 
     `partitions` narrows partitioned assets to those months, and those among `following` to them and what this plan
     rebuilds by them; `force` calls everything stale. `moving` are tables (and which partitions of them, None for all)
-    that are about to change by other means.
+    that are about to change by other means; `asked` are streams that are to land what came, whatever stands.
     """
     chosen = set(selection)
-    planner = _Planner(project, settings.root, force, partitions, following, today, dict(moving or {}))
+    planner = _Planner(project, settings.root, force, partitions, following, asked, today, dict(moving or {}))
     steps = (planner.step(asset) for asset in project.order() if asset in chosen)
     return [step for step in steps if step is not None]
 

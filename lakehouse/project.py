@@ -19,7 +19,7 @@ from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.partitions import PartitionSpace
-from lakehouse.source import Source
+from lakehouse.source import Source, Stream
 
 
 @dataclass
@@ -49,8 +49,8 @@ class Project:
         )
 
     @cached_property
-    def sources(self) -> Mapping[TableName, Source]:
-        """The declared sources by raw table. Raises SourceError if sources.py fails."""
+    def sources(self) -> Mapping[TableName, Source | Stream]:
+        """The declared sources and streams by raw table. Raises SourceError if sources.py fails."""
         return sources.load(self.path)
 
     @property
@@ -75,6 +75,10 @@ class Project:
     def tables(self) -> tuple[TableName, ...]:
         """Everything that can be read: raw tables, tables and models."""
         return tuple(sorted({*self.writers, *self.contracts}))
+
+    def is_of_files(self, table: TableName) -> bool:
+        """Whether `table` is raw files. What a stream lands is raw too, but a Delta table."""
+        return table.layer == "raw" and not isinstance(self.sources.get(table), Stream)
 
     def notebook(self, asset: TableName | str) -> NotebookSpec:
         """The notebook of that name, exploring ones included. Raises UnknownName."""
@@ -186,6 +190,12 @@ class Project:
         texts = [wanted.strip() for wanted in selection]
         named = {asset for text in texts for asset in self.select([text.removesuffix("+")])}
         return {asset for text in texts if text.endswith("+") for asset in self.select([text])} - named
+
+    def streams(self, selection: Iterable[str]) -> set[TableName]:
+        """The streams that a selection names itself, by no pattern and not as what lies above. Raises UnknownName."""
+        named = {text.strip().removeprefix("+").removesuffix("+") for text in selection}
+        assets = self.select(text for text in named if not text.endswith("*"))
+        return {asset for asset in assets if isinstance(self.sources.get(asset), Stream)}
 
     def _named(self, core: str, wanted: str) -> list[TableName]:
         if core == "*":

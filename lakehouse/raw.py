@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from typing import BinaryIO
 from lakehouse.errors import LakehouseError, PartitionError, RawError, SourceError
 from lakehouse.names import TableName
 from lakehouse.partitions import month
-from lakehouse.source import Delivery, Source
+from lakehouse.source import Delivery, Skipped, Source
 
 FOLDER = "raw"
 WHOLE = "*"
@@ -52,10 +52,12 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What one landing brought: `new` deliveries, and files that were there already, byte for byte."""
+    """What one landing brought: `new` deliveries, files that were there already, byte for byte, and what the source did
+    not give yet."""
 
     new: tuple[RawFile, ...] = ()
     unchanged: tuple[RawFile, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def land(root: Path, source: Source, partition: str | None = None) -> Landing:
@@ -65,27 +67,73 @@ def land(root: Path, source: Source, partition: str | None = None) -> Landing:
     cannot be written.
     """
     key = _own_partition(source, partition)
-    new, unchanged = [], []
-    folder = _folder(root, source.name, key)
-    with _writing(folder):
+    what = source.table + (f", partition {key}" if key else "")
+    deliveries = given(what, "fetch", lambda: source.fetch(month(key) if key else None))
+    return receive(root, Manifest(folder_of(root, source.name, key)), deliveries, key)
+
+
+class Manifest:
+    """A folder's deliveries in the order they came, read once; what others add is seen when they took a number first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.read()
+
+    def read(self) -> None:
+        self.entries, self._newest, self._first = [], {}, {}
+        for file in _entries(self.folder):
+            self.add(file)
+
+    def read_new(self) -> None:
+        """What others added."""
+        while (path := _entry_path(self.folder, len(self.entries) + 1)).exists():
+            self.add(entry(path))
+
+    def add(self, file: RawFile) -> None:
+        self.entries.append(file)
+        self._newest[file.filename] = file
+        self._first.setdefault(file.sha256, file)
+
+    def standing(self, filename: str, digest: str) -> RawFile | None:
+        """The newest delivery of that name, or of another, if these are its bytes."""
+        known = self._newest.get(filename)
+        if known is not None or digest not in self._first:
+            return known if known and known.sha256 == digest else None
+        return next((file for file in self._newest.values() if file.sha256 == digest), None)
+
+    def path_of(self, digest: str) -> Path | None:
+        """Where these bytes lie, if they ever came."""
+        return self._first[digest].path if digest in self._first else None
+
+
+def receive(root: Path, manifest: Manifest, deliveries: Iterable[Delivery | Skipped], partition: str | None = None) -> Landing:
+    """Takes deliveries into a folder of the lake at `root`, one after another; those before one that fails are there.
+
+    Raises what `deliveries` raises, and RawError if the lake cannot be written.
+    """
+    new, unchanged, skipped = [], [], []
+    with _writing(manifest.folder):
         _clear_aside(root)
-        for delivery in _fetched(source, key):
-            file, added = _land_one(root, folder, delivery, key)
+        for delivery in deliveries:
+            if isinstance(delivery, Skipped):
+                skipped.append(delivery)
+                continue
+            file, added = _land_one(root, manifest, delivery, partition)
             (new if added else unchanged).append(file)
-    return Landing(tuple(new), tuple(unchanged))
+    return Landing(tuple(new), tuple(unchanged), tuple(skipped))
 
 
 def files(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> list[RawFile]:
     """The newest delivery of each file of a raw table, by partition and name; `partitions` None means all of it."""
     found: list[RawFile] = []
     for key in _partitions_there(root, table, partitions):
-        found.extend(_newest(_entries(_folder(root, table, key))).values())
+        found.extend(_newest(_entries(folder_of(root, table, key))).values())
     return sorted(found, key=lambda file: (file.partition or "", file.filename))
 
 
 def received(root: Path, table: TableName) -> list[RawFile]:
     """Every delivery of a raw table, older ones of a file included, by partition in the order they came."""
-    return [file for key in _partitions_there(root, table, None) for file in _entries(_folder(root, table, key))]
+    return [file for key in _partitions_there(root, table, None) for file in _entries(folder_of(root, table, key))]
 
 
 def identity(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> dict[str, str]:
@@ -98,7 +146,7 @@ def identity(root: Path, table: TableName, partitions: Iterable[str] | None = No
 
 def seen_as(root: Path, table: TableName, partition: str, identity: str) -> list[RawFile]:
     """The files of a partition (or "*") as they were when that was their identity; empty where they never were."""
-    entries = _entries(_folder(root, table, None if partition == WHOLE else partition))
+    entries = _entries(folder_of(root, table, None if partition == WHOLE else partition))
     for end in range(len(entries), 0, -1):
         there = list(_newest(entries[:end]).values())
         if _identity(there) == identity:
@@ -159,43 +207,39 @@ def _own_partition(source: Source, partition: str | None) -> str | None:
         raise PartitionError(f"{source.table}: {error.what}", error.hint) from None
 
 
-def _fetched(source: Source, key: str | None) -> Iterator[Delivery]:
-    """What the source gives; its own failures come as SourceError."""
-    what = source.table + (f", partition {key}" if key else "")
+def given(what: str, function: str, call: Callable[[], Iterable[Delivery | Skipped]]) -> Iterator[Delivery | Skipped]:
+    """What a source's `function` gives, or raises SourceError for `what`, as for its own failures."""
     try:
-        for delivery in source.fetch(month(key) if key else None):
-            if not isinstance(delivery, Delivery) or not delivery.filename:
+        for delivery in call():
+            if not isinstance(delivery, (Delivery, Skipped)) or not delivery.filename:
                 raise SourceError(f"{what}: the source gave {delivery!r:.80}", "It must give Delivery(filename, content).")
             yield delivery
     except LakehouseError:
         raise
     except Exception as error:
-        hint = "Mend the source's fetch function in assets/sources.py, or try again later."
+        hint = f"Mend the source's {function} function in assets/sources.py, or try again later."
         raise SourceError(f"{what} could not be fetched: {type(error).__name__}: {error}", hint) from error
 
 
-def _land_one(root: Path, folder: Path, delivery: Delivery, key: str | None) -> tuple[RawFile, bool]:
+def _land_one(root: Path, manifest: Manifest, delivery: Delivery, key: str | None) -> tuple[RawFile, bool]:
     """The delivery as it stands in the lake now, and whether that is new."""
+    folder = manifest.folder
     with _aside(root, delivery) as (aside, digest):
         while True:
-            entries = _entries(folder)
-            newest = _newest(entries)
-            known = newest.get(delivery.filename)
-            same = known if known and known.sha256 == digest else None
-            if known is None:
-                same = next((file for file in newest.values() if file.sha256 == digest), None)
+            same = manifest.standing(delivery.filename, digest)
             if same is not None:
                 with suppress(FileExistsError):
                     os.link(aside, same.path)  # its file was lost
                 return same, False
-            # Bytes that came before and were replaced since: the delivery is new, its file is there.
-            before = next((file.path for file in entries if file.sha256 == digest), None)
             received = datetime.now(UTC)
             origin = str(delivery.content) if isinstance(delivery.content, Path) else delivery.filename
             file = RawFile(folder, delivery.filename, origin, key, received, aside.stat().st_size, digest)
-            file = replace(file, path=before or _place(aside, folder, file))
-            if _add_entry(root, folder, len(entries) + 1, file):
+            # Bytes that came before and were replaced since: the delivery is new, its file is there.
+            file = replace(file, path=manifest.path_of(digest) or _place(aside, folder, file))
+            if _add_entry(root, folder, len(manifest.entries) + 1, file):
+                manifest.add(file)
                 return file, True
+            manifest.read()
 
 
 def _place(aside: Path, folder: Path, file: RawFile) -> Path:
@@ -224,13 +268,17 @@ def _add_entry(root: Path, folder: Path, number: int, file: RawFile) -> bool:
         with aside.open("xb") as out:
             out.write(json.dumps(content, indent=1).encode())
             _sync(out)
-        os.link(aside, manifest / f"{number:08d}.json")
+        os.link(aside, _entry_path(folder, number))
     except FileExistsError:
         return False
     finally:
         aside.unlink(missing_ok=True)
     _sync(manifest)
     return True
+
+
+def _entry_path(folder: Path, number: int) -> Path:
+    return folder / MANIFEST / f"{number:08d}.json"
 
 
 def _entries(folder: Path) -> list[RawFile]:
@@ -253,7 +301,8 @@ def _newest(entries: Iterable[RawFile]) -> dict[str, RawFile]:
     return {entry.filename: entry for entry in entries}
 
 
-def _folder(root: Path, table: TableName, partition: str | None) -> Path:
+def folder_of(root: Path, table: TableName, partition: str | None = None) -> Path:
+    """Where the files of a raw table (of one partition) lie."""
     folder = root / FOLDER / table.name
     return folder / partition if partition else folder
 

@@ -6,17 +6,16 @@ knows in addition (how it ended, how long it took). Plain papermill has no runne
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from lakehouse import atomic
 from lakehouse.names import TableName
 
 RECORD = "record.json"
@@ -49,7 +48,7 @@ class CheckRecord(BaseModel):
     table: str
     name: str
     column: str | None = None
-    severity: Literal["error", "warn"] = "error"
+    severity: Literal["error", "warn", "quarantine"] = "error"
     passed: bool
     observed: str = ""
     unexpected: int | None = None
@@ -58,7 +57,8 @@ class CheckRecord(BaseModel):
 
 
 class Result(BaseModel):
-    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then."""
+    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then, `set_aside` the
+    rows that it left out of each table, or of the files of each raw table."""
 
     run_id: str
     asset: str
@@ -71,6 +71,7 @@ class Result(BaseModel):
     writes: list[Write] = []
     models: list[ModelVersion] = []
     checks: list[CheckRecord] = []
+    set_aside: dict[str, int] = {}
     timings: dict[str, float] = {}
 
 
@@ -114,14 +115,8 @@ def runs_of(root: Path, asset: TableName) -> Path:
 def save(path: Path, model: BaseModel) -> None:
     """Writes whole or not at all: beside its name first, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with atomic.replacing(path) as beside:
         beside.write_text(model.model_dump_json(indent=1))
-        os.replace(beside, path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def read_result(where: Path) -> Result | None:

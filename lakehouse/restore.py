@@ -42,7 +42,7 @@ def restore(
     stands already, ContractError where its columns are not those of today's contract.
     """
     if table.layer in ("raw", "models"):
-        raise UnknownName(f"{table} is not a Delta table", "Raw files are never changed; a model's older version is there.")
+        raise UnknownName(f"{table} cannot be restored", "What is raw is never changed; a model's older version is there.")
     path = tables.Resolver(settings.root).path(table)
     with holds.deciding(settings.root):
         before = deltalog.latest(path)

@@ -27,6 +27,7 @@ from lakehouse.settings import Settings
 
 GRACE_SECONDS = 10.0
 SAME_START_SECONDS = 2.0  # a clock that was set moves the start times that the system reports
+_DYING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -199,17 +200,29 @@ def last_words(service: Service) -> str:
 
 
 def refuse_taken_port(name: str, port: int) -> None:
-    """Raises PortTaken, naming who holds it where that can be seen."""
+    """Raises PortTaken, naming who holds it where that can be seen.
+
+    A process that was killed keeps its port for a moment, in which nobody is seen there: that is waited for.
+    """
+    deadline = time.monotonic() + _DYING_SECONDS
+    while (error := _bind_error(port)) is not None:
+        known = holder(port)
+        if known or time.monotonic() > deadline:
+            raise PortTaken(
+                f"Port {port}, which {name} should use, cannot be had: {known or error.strerror}",
+                "End that process, or choose another port (`lakehouse settings` lists the ports' settings).",
+            )
+        time.sleep(0.1)
+
+
+def _bind_error(port: int) -> OSError | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            known = holder(port)
-            raise PortTaken(
-                f"Port {port}, which {name} should use, cannot be had: {known or error.strerror}",
-                "End that process, or choose another port (`lakehouse settings` lists the ports' settings).",
-            ) from None
+            return error
+    return None
 
 
 def holder(port: int) -> str | None:

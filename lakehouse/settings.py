@@ -33,6 +33,7 @@ class Settings(BaseModel):
     ivy_settings: Path | None = Field(default=None, description="Ivy settings file that names a mirror of Java packages")
     spark: str | None = Field(default=None, description="sc://host:port of a Spark Connect server to use instead of our own")
     spark_memory: str = Field(default="4g", pattern=r"^\d+[mg]$", description="heap of our Spark server")
+    spark_jars: str | None = Field(default=None, description="jars for our Spark server beside its own, joined by colons")
     spark_cores: int | None = Field(default=None, ge=1, description="cores of our Spark server (default: all)")
     parallel: int = Field(default_factory=_parallel, ge=1, description="notebooks that run side by side (default: cores + 1)")
     cell_timeout: int | None = Field(default=None, ge=1, description="seconds one cell may take")

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse import deltalog, sqlnames
+from lakehouse import atomic, deltalog, sqlnames
 from lakehouse.errors import LakeError, UnknownName
-from lakehouse.names import TableName, did_you_mean
+from lakehouse.names import OWN_TABLES, TableName, did_you_mean
 
 FORMAT = 1
 STAMP = "lake.json"
@@ -57,12 +56,11 @@ def make_folder(root: Path) -> None:
 
 def write_stamp(root: Path) -> None:
     """Says of the folder that it is a lake, and of which format."""
-    beside = root / f".{STAMP}.{os.getpid()}"
-    beside.write_text(json.dumps({"format": FORMAT}) + "\n")
-    os.replace(beside, root / STAMP)
+    with atomic.replacing(root / STAMP) as beside:
+        beside.write_text(json.dumps({"format": FORMAT}) + "\n")
 
 
-OWN_FOLDERS = {"raw", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
+OWN_FOLDERS = {"raw", "streams", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
 
 
 def current_user() -> str:
@@ -103,7 +101,7 @@ class Resolver:
         path = lake_path(self.root, table)
         if deltalog.latest(path) is None:
             near = did_you_mean(table, self.tables())
-            built = f"To build it: lakehouse run {table.slashed}"
+            built = "It begins with the next write." if table in OWN_TABLES else f"To build it: lakehouse run {table.slashed}"
             raise UnknownName(f"Table {table} has not been built", f"{built}.{near}" if near else built)
         return path
 

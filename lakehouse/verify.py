@@ -17,6 +17,7 @@ from lakehouse.errors import LakeError, LakehouseError
 from lakehouse.names import TableName
 from lakehouse.record import Result, RunRecord
 from lakehouse.settings import Settings
+from lakehouse.streams import checkpoint
 from lakehouse.trouble import Trouble
 
 Tell = Callable[[str], None]
@@ -75,6 +76,8 @@ def _raw(root: Path, only: Collection[TableName] | None, found: Verified, tell: 
                 if words := raw.flaw(file):
                     again = f"lakehouse run {table.slashed}" + (f" --partition {file.partition}" if file.partition else "")
                     todo = f"Restore it from a backup, or move it away and land it again: `{again} --force`."
+                    if deltalog.latest(tables.lake_path(root, table)) is not None:
+                        todo = f"Restore it from a backup; its records stand in {table}, where they were landed."
                     yield Trouble(str(file.path), words, todo, f"received {file.received_at:%Y-%m-%d %H:%M} UTC")
         except LakeError as error:
             yield Trouble(str(folder), error.what, error.hint)
@@ -89,7 +92,7 @@ class _Named:
     unreadable: set[TableName] = field(default_factory=set)
 
     def _name(self, table: str, version: Any, by: str) -> None:
-        if isinstance(version, int) and not table.startswith(("models.", "raw.")):
+        if isinstance(version, int) and not table.startswith("models."):
             known = self.versions.setdefault(TableName.parse(table), {})
             if version not in known or (by.startswith(_WRITTEN) and not known[version].startswith(_WRITTEN)):
                 known[version] = by
@@ -170,16 +173,19 @@ def _files(
             if bad and let_go and all(flaws[file] == "is gone" and file.path in released for file in bad):
                 found.released += 1
             elif bad:
-                yield _lost(table, version, bad, flaws, named[version], newest=version == newest)
+                yield _lost(root, table, version, bad, flaws, named[version], newest=version == newest)
     except LakeError as error:
         yield Trouble(str(path), error.what, error.hint)
 
 
-def _lost(table: TableName, version: int, bad: list[DataFile], flaws: dict[DataFile, str], by: str, newest: bool) -> Trouble:
+def _lost(
+    root: Path, table: TableName, version: int, bad: list[DataFile], flaws: dict[DataFile, str], by: str, newest: bool
+) -> Trouble:
     more = f" (and {len(bad) - 1} more of its files)" if len(bad) > 1 else ""
     keys = sorted({file.partition.partition("=")[2] for file in bad} - {""})
     part = f" --partition {','.join(keys)}" if keys else ""
-    again = f", or write it anew: `lakehouse run {table.slashed}{part} --force`." if newest else "; a later version stands."
+    how = checkpoint.anew(root, table) if table.layer == "raw" else f"write it anew: `lakehouse run {table.slashed}{part} --force`"
+    again = f", or {how}." if newest else "; a later version stands."
     what = f"version {version} cannot be read: {bad[0].path} {flaws[bad[0]]}{more}"
     return Trouble(table.dotted, what, f"Restore the file from a backup{again}", by)
 

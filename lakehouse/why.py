@@ -16,6 +16,7 @@ from lakehouse import deltalog, inputs, making, plan, raw, reasons, record, tabl
 from lakehouse.making import Making
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
+from lakehouse.partitions import OWN
 from lakehouse.project import Project
 from lakehouse.reasons import Change, Reason
 from lakehouse.record import RunRecord
@@ -110,7 +111,7 @@ class _Explainer:
         return self._lasts[key]
 
     def _landed(self, key: str | None) -> tuple[None, tuple[Reason, ...]]:
-        seen = raw.identity(self._root, self._asset, None if key is None else [key])
+        seen = inputs.identity(self._project, self._root, self._asset, OWN, [] if key is None else [key])
         changes = tuple(Change(part, None, identity) for part, identity in seen.items())
         return None, (Reason("landed", self._asset, changes),) if changes else ()
 
@@ -156,7 +157,7 @@ class _Explainer:
 
     def _moves(self, table: TableName, change: Change) -> Iterator[Mover]:
         """Who brought a part of an input from what it was to what it is."""
-        if table.layer == "raw":
+        if self._project.is_of_files(table):
             yield from self._deliveries(table, change)
         elif table.layer == "models":
             for made in making.makings(self._project, self._root, table):

@@ -34,6 +34,14 @@ expectations:
 """
 
 
+LISTED = "expectations:"
+
+
+def profile(text: str) -> str:
+    """The contract's list of expectations with a section before it."""
+    return f"profile: {text}\n{LISTED}"
+
+
 def write(folder: Path, text: str, name: str = "silver/flights") -> Path:
     path = folder / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +63,73 @@ def test_a_contract_says_all_a_reader_wants_to_know(tmp_path: Path) -> None:
     assert contract.expectations[0].severity == "warn"
 
 
+def test_profiles_are_on_by_default_and_off_where_the_contract_says_so(tmp_path: Path) -> None:
+    rules = load(write(tmp_path, FLIGHTS)).profile
+    assert rules and (rules.threshold("distribution"), rules.measure, rules.severity_of("missing")) == (0.25, "psi", "warn")
+    assert load(write(tmp_path, FLIGHTS.replace(LISTED, profile("off")))).profile is False
+    own = load(write(tmp_path, FLIGHTS.replace(LISTED, profile("{missing: off, columns: {dep_delay: {distribution: 1}}}")))).profile
+    assert own and own.rule("missing") is None
+    assert (own.threshold("distribution", "dep_delay"), own.threshold("missing", "dep_delay")) == (1, None)
+    assert own.threshold("distribution", "month") == 0.25
+
+
+PROFILES = [
+    pytest.param(
+        "{bach: 3}",
+        "unknown key 'profile.bach'. Did you mean batches?",
+        id="unknown key of the profile",
+    ),
+    pytest.param(
+        "{missing: {treshold: 1}}",
+        "unknown key 'profile.missing.treshold'. Did you mean threshold?",
+        id="unknown key of a rule",
+    ),
+    pytest.param(
+        "{columns: {dep_delay: {mising: 1}}}",
+        "unknown key 'profile.columns.dep_delay.mising'. Did you mean missing?",
+        id="unknown rule of a column",
+    ),
+    pytest.param(
+        "{distribution: {measure: chi}}",
+        "profile.distribution.measure = 'chi': input should be 'psi'",
+        id="distance",
+    ),
+    pytest.param(
+        "{reference: {version: -1}}",
+        "profile.reference.version = -1",
+        id="pinned version",
+    ),
+    pytest.param(
+        "{reference: {version: 1, partitions: 13-1}}",
+        "profile.reference.partitions = '13-1': '13-1' is not a month",
+        id="pinned months",
+    ),
+    pytest.param(
+        "{columns: {dep_dely: off}}",
+        "profile.columns.dep_dely: 'dep_dely' is not one of the columns. Did you mean dep_delay?",
+        id="column of the profile",
+    ),
+    pytest.param(
+        "{by: mont}",
+        "profile.by: 'mont' is not one of the columns. Did you mean month?",
+        id="by of no column",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), PROFILES)
+def test_a_mistake_in_what_it_says_of_profiles_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        load(write(tmp_path, FLIGHTS.replace(LISTED, profile(text))))
+    assert f"line 16: {message}" in caught.value.what
+
+
+def test_a_personal_column_does_not_part_the_profiles(tmp_path: Path) -> None:
+    text = FLIGHTS.replace("unit: minutes", "personal: true").replace(LISTED, profile("{by: dep_delay}"))
+    with pytest.raises(ContractError, match="dep_delay is personal: its values would be told"):
+        load(write(tmp_path, text))
+
+
 def test_the_shortest_contract(tmp_path: Path) -> None:
     text = "table: gold.a\ndescription: d\nowner: o\ncolumns: {x: {type: int}}\n"
     contract = load(write(tmp_path, text, "gold/a"))
@@ -73,7 +148,7 @@ MISTAKES = [
     pytest.param("[flight_id]", "[flight]", 7, "'flight' is not one of the columns. Did you mean flight_id?", id="key"),
     pytest.param("column: dep_delay", "column: dep_dely", 18, "'dep_dely' is not one of the columns", id="expectation"),
     pytest.param("double", "long", 13, "columns.dep_delay.type = 'long'", id="type"),
-    pytest.param("severity: warn\n", "severity: warning\n", 19, "should be 'error' or 'warn'", id="severity"),
+    pytest.param("severity: warn\n", "severity: warning\n", 19, "should be 'error', 'warn' or 'quarantine'", id="severity"),
     pytest.param("expect_column", "column", 17, "is not an expectation", id="expectation's name"),
     pytest.param("45d", "45", 4, "write a span such as 12h, 45d or 2w", id="freshness"),
     pytest.param("nullable: false}", "nullable: 'no'}", 11, "columns.flight_id.nullable = 'no'", id="text for a boolean"),

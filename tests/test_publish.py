@@ -30,7 +30,8 @@ GOOD = "select '2013-01' as month, id, id * 1.5d as value from range(4)"
 
 
 def checks(found: list[CheckRecord]) -> dict[str, bool]:
-    return {check.name: check.passed for check in found}
+    """But for those of profiles, see tests/profiles."""
+    return {check.name: check.passed for check in found if not check.name.startswith("profile_")}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -134,3 +135,20 @@ def test_a_lake_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match=r"The lake /proc/lake cannot be written") as caught:
         services.folder(Settings(project=tmp_path, root=Path("/proc/lake")))
     assert "LAKEHOUSE_ROOT" in caught.value.hint
+
+
+def test_a_port_that_a_killed_process_still_keeps_is_waited_for() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # nobody listens, so nobody is seen there
+        threading.Timer(0.5, bound.close).start()
+        began = time.monotonic()
+        services.refuse_taken_port("thing", bound.getsockname()[1])
+        assert time.monotonic() - began >= 0.4
+
+
+def test_a_port_that_stays_taken_by_nobody_seen_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_DYING_SECONDS", 0.3)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(PortTaken, match="Address already in use"):
+            services.refuse_taken_port("thing", bound.getsockname()[1])

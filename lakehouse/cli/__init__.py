@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, history, run, serving, trace, versions
+from lakehouse.cli import care, contracts, data, develop, history, profile, quarantine, run, serving, stream, trace, versions
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -22,10 +22,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run.register(app)
+stream.register(app)
 develop.register(app)
 contracts.register(app)
 data.register(app)
+quarantine.register(app)
 history.register(app)
+profile.register(app)
 trace.register(app)
 versions.register(app)
 serving.register(app)

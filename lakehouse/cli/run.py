@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # What a run's record calls its seconds, and how the table does, which has to leave room for the asset's name.
 PHASES = {
-    "waiting": "wait", "starting": "start", "spark": "Spark", "python": "Python", "auditing": "audit", "publishing": "publish",
+    "waiting": "wait", "starting": "start", "spark": "Spark", "python": "Python", "auditing": "audit",
+    "profiling": "profile", "publishing": "publish",
 }  # fmt: skip
 
 
@@ -48,22 +49,23 @@ def run(
     console = Console(highlight=False)
     now = settings.load()
     project = Project.load(now.project)
-    _refuse_broken(project)
+    refuse_broken(project)
     chosen = project.select(selection or ["*"])
     months = plan.requested(project, chosen, partition) if partition else None
     tables.open_root(now.root)
+    asked = project.streams(selection or [])
     # From x down, x is run for these months; what lies below, for whichever months depend on them.
-    steps = plan.plan(project, now, chosen, months, force, following=project.below(selection or []))
+    steps = plan.plan(project, now, chosen, months, force, following=project.below(selection or []), asked=asked)
     if dry_run or not steps:
         if as_json:
             _print_plan_as_json(steps)
         else:
             _print_plan(console, steps, len(chosen))
         return 0
-    return _execute(console, project, now, steps, timings)
+    return execute(console, project, now, steps, timings)
 
 
-def _refuse_broken(project: Project) -> None:
+def refuse_broken(project: Project) -> None:
     """A graph that breaks its contract is not run: what it would leave could not be trusted."""
     from lakehouse.check import check
     from lakehouse.errors import NotebookError
@@ -105,7 +107,8 @@ def span(partitions: tuple[str, ...] | list[str]) -> str:
     return f"{partitions[0]} … {partitions[-1]} ({len(partitions)})"
 
 
-def _execute(console: Console, project: Project, now: Settings, steps: list[Step], timings: bool) -> int:
+def execute(console: Console, project: Project, now: Settings, steps: list[Step], timings: bool) -> int:
+    """Runs these steps through Dagster, telling how far it is; the exit code."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     began = time.monotonic()
@@ -202,8 +205,10 @@ def _checks(outcome: Any) -> str:
     if outcome.status == "failed" and not outcome.checks:
         return "failed"
     warned = sum(not check.passed and check.severity == "warn" for check in outcome.checks)
-    failed = sum(not check.passed and check.severity == "error" for check in outcome.checks)
+    failed = sum(not check.passed and check.severity != "warn" for check in outcome.checks)
+    aside = sum(outcome.record.set_aside.values()) if outcome.record else 0
     parts = [f"{sum(check.passed for check in outcome.checks)} passed"] if outcome.checks else []
+    parts += [f"{aside:,} rows set aside"] if aside else []
     return ", ".join([*parts, *([f"{warned} warned"] if warned else []), *([f"{failed} failed"] if failed else [])])
 
 

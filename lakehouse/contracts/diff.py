@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 from lakehouse import columntypes
 from lakehouse.contract import Column, Contract, Expectation, Reference
+from lakehouse.contracts.profiling import KINDS
 from lakehouse.partitions import PartitionSpace
 
 Breaks = Literal["readers", "writers", ""]
 # Arguments of which a higher (a lower) value admits fewer rows, and sets of which fewer (more) values do.
 _FROM_BELOW, _FROM_ABOVE = ("min_value", "mostly"), ("max_value",)
 _ALLOWED, _FORBIDDEN = "in_set", "not_be_in_set"
+# quarantine refuses a batch too, past a share of its rows.
+_STRICTNESS = ("warn", "quarantine", "error")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def compare(before: Contract, after: Contract) -> list[Change]:
         *_columns(before, after),
         *_references(before.references, after.references),
         *_expectations(before.expectations, after.expectations),
+        *_profile(before, after),
     ]
 
 
@@ -175,7 +179,7 @@ def _expectations(before: tuple[Expectation, ...], after: tuple[Expectation, ...
             yield Change(subject, "reason changed")
     for subject, new in news.items():
         if subject not in olds:
-            yield Change(subject, f"added, severity {new.severity}", "writers" if new.severity == "error" else "")
+            yield Change(subject, f"added, severity {new.severity}", "" if new.severity == "warn" else "writers")
 
 
 def _by_subject(listed: tuple[Expectation, ...]) -> dict[str, Expectation]:
@@ -193,7 +197,8 @@ def _expectation(subject: str, old: Expectation, new: Expectation) -> Change:
     moved = [f"{name} from {was.get(name)} to {now.get(name)}" for name in {**was, **now} if was.get(name) != now.get(name)]
     if old.severity != new.severity:
         moved.append(f"severity from {old.severity} to {new.severity}")
-    tighter = new.severity == "error" and (old.severity == "warn" or _tighter(new.type, was, now))
+    stricter = _STRICTNESS.index(new.severity) > _STRICTNESS.index(old.severity)
+    tighter = new.severity != "warn" and (stricter or _tighter(new.type, was, now))
     return Change(subject, f"{'tightened' if tighter else 'changed'}: {'; '.join(moved)}", "writers" if tighter else "")
 
 
@@ -216,6 +221,20 @@ def _narrows(kind: str, name: str, was: Any, now: Any) -> bool:
         gone, come = ([one for one in a if one not in b] for a, b in ((was, now), (now, was)))
         return bool(come) if kind.endswith(_FORBIDDEN) else bool(gone) or not kind.endswith(_ALLOWED)
     return True
+
+
+def _profile(before: Contract, after: Contract) -> Iterator[Change]:
+    """Writers break where a finding that was reported holds back the rows now."""
+    old, new = (_holding(contract) for contract in (before, after))
+    if new - old:
+        yield Change("profile", f"holds back what is unusual now: {', '.join(sorted(new - old))}", "writers")
+    elif before.profile != after.profile:
+        yield Change("profile", "changed" if after.profile else "off now")
+
+
+def _holding(contract: Contract) -> set[str]:
+    rules = contract.profile
+    return {kind for kind in KINDS if rules and rules.rule(kind) and rules.severity_of(kind) == "error"}
 
 
 def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def draft(settings: Settings, table: TableName) -> str:
     project, root = Project.load(settings.project), tables.open_root(settings.root)
     spark = connect(settings)
     try:
-        origin = _raw(project, root, spark, table) if table.layer == "raw" else _table(project, root, spark, table)
+        origin = _raw(project, root, spark, table) if project.is_of_files(table) else _table(project, root, spark, table)
         return text(origin.table, look(origin.frame), origin.where, origin.partitions, origin.remark)
     finally:
         spark.stop()
@@ -87,7 +87,7 @@ def _table(project: Project, root: Path, spark: SparkSession, table: TableName) 
     if space is None:
         columns = spark.sql(f"describe detail {resolver.plain(table)}").collect()[0]["partitionColumns"]
         space, remark = _space(frame, columns) if columns else (None, "")
-    return _Origin(frame, table, f"{table}, version {deltalog.latest(path)} in {place}", space, remark)
+    return _Origin(frame, _promised(table), f"{table}, version {deltalog.latest(path)} in {place}", space, remark)
 
 
 def _space(frame: DataFrame, columns: list[str]) -> tuple[PartitionSpace | None, str]:
@@ -99,7 +99,7 @@ def _space(frame: DataFrame, columns: list[str]) -> tuple[PartitionSpace | None,
 
 
 def _raw(project: Project, root: Path, spark: SparkSession, table: TableName) -> _Origin:
-    from lakehouse.lake import raw_rows
+    from lakehouse.ingest import batch, reading
 
     source = project.sources.get(table)
     if source is None:
@@ -111,7 +111,7 @@ def _raw(project: Project, root: Path, spark: SparkSession, table: TableName) ->
     if source.partitions:
         written = _flow({**_written(source.partitions), "column": "…"})
         remark = f"# It lands by month. For a table by month, name the column that holds it:\n# partitions: {written}\n"
-    frame = raw_rows(spark, root, source, files)
+    frame = reading.rows(spark, root, batch.take(root, source, files))
     return _Origin(frame, _promised(table), f"{table}, {len(files)} files as landed", remark=remark)
 
 

@@ -8,14 +8,13 @@ wrote it stands in the run's record.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltafiles, deltalog, services, tables
+from lakehouse import atomic, deltafiles, deltalog, services, tables
 from lakehouse.doctor import written
 from lakehouse.doctor.aside import set_aside
 from lakehouse.errors import LakeError, ServiceError
@@ -167,11 +166,10 @@ def _rebuild(root: Path, table: Path, version: int) -> str:
     if actions is None:
         raise LakeError(f"Version {version} of {table} cannot be rebuilt any more", "Another process may be at work on it.")
     path = deltalog.commit_path(table, version)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text("".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions))
-    kept = f"; the damaged one is now {set_aside(path, deltafiles.checksums(path)).name}" if path.exists() else ""
-    deltafiles.checksums(path).unlink(missing_ok=True)
-    os.replace(beside, path)
+    with atomic.replacing(path) as beside:
+        beside.write_text("".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions))
+        kept = f"; the damaged one is now {set_aside(path, deltafiles.checksums(path)).name}" if path.exists() else ""
+        deltafiles.checksums(path).unlink(missing_ok=True)
     return f"Wrote {path} anew from Delta's summary{kept}."
 
 

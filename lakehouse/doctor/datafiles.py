@@ -9,7 +9,9 @@ from lakehouse import deltafiles
 from lakehouse.deltafiles import DataFile
 from lakehouse.doctor import commits
 from lakehouse.errors import LakeError
+from lakehouse.names import TableName
 from lakehouse.settings import Settings
+from lakehouse.streams import checkpoint
 from lakehouse.trouble import Trouble
 
 
@@ -28,6 +30,8 @@ def look(settings: Settings, deep: bool) -> Iterator[Trouble]:
 def _todo(root: Path, table: Path, file: DataFile) -> str:
     if table.is_relative_to(root / "sandbox"):
         return f"Drop the table of your sandbox: `lakehouse sandbox drop {table.parent.name}.{table.name}`."
+    if table.parent.name == "raw":
+        return f"Restore it from a backup, or {checkpoint.anew(root, TableName('raw', table.name))}."
     key = file.partition.partition("=")[2]
     part = f" --partition {key}" if key else ""
     return f"Restore it from a backup, or write it anew: `lakehouse run {table.parent.name}/{table.name}{part} --force`."

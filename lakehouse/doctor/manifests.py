@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from lakehouse import raw
+from lakehouse import atomic, raw
 from lakehouse.doctor.aside import set_aside
 from lakehouse.errors import RawError
 from lakehouse.settings import Settings
@@ -60,8 +59,7 @@ def _rebuild(root: Path, path: Path) -> str:
         "size": file.stat().st_size,
         "sha256": raw.sha256(file),
     }
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(content, indent=1))
-    kept = set_aside(path)
-    os.replace(beside, path)
+    with atomic.replacing(path) as beside:
+        beside.write_text(json.dumps(content, indent=1))
+        kept = set_aside(path)
     return f"Wrote {path} anew; the torn one is now {kept.name}."

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
+
+from lakehouse import atomic
 
 KERNELSPEC = "lakehouse"
 PROVISIONER = "lakehouse-warm"
@@ -32,7 +33,6 @@ def install_kernelspec(prefix: Path, python: Path | None = None) -> Path:
         "interrupt_mode": "signal",
         "metadata": {"debugger": True, "kernel_provisioner": {"provisioner_name": PROVISIONER}},
     }
-    partial = folder / f".kernel.json.{os.getpid()}"
-    partial.write_text(json.dumps(spec, indent=1) + "\n")
-    os.replace(partial, folder / "kernel.json")
+    with atomic.replacing(folder / "kernel.json") as beside:
+        beside.write_text(json.dumps(spec, indent=1) + "\n")
     return folder

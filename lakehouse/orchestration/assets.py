@@ -14,7 +14,7 @@ from lakehouse.orchestration import checks, describe
 from lakehouse.orchestration.step import Results, Steps
 from lakehouse.project import Project
 from lakehouse.settings import Settings
-from lakehouse.source import Source
+from lakehouse.source import Source, Stream
 
 
 def all_assets(project: Project, settings: Settings) -> list[dg.AssetsDefinition]:
@@ -25,7 +25,7 @@ def all_assets(project: Project, settings: Settings) -> list[dg.AssetsDefinition
     return [*landings, *notebooks]
 
 
-def _landing(steps: Steps, source: Source, tags: dict[str, str]) -> dg.AssetsDefinition:
+def _landing(steps: Steps, source: Source | Stream, tags: dict[str, str]) -> dg.AssetsDefinition:
     table = source.name
 
     @dg.multi_asset(
@@ -35,7 +35,7 @@ def _landing(steps: Steps, source: Source, tags: dict[str, str]) -> dg.AssetsDef
         backfill_policy=dg.BackfillPolicy.single_run() if source.partitions else None,
     )
     def land(context: dg.AssetExecutionContext) -> Results:
-        yield from steps.landing(context, table)
+        yield from steps.stream(context, source) if isinstance(source, Stream) else steps.landing(context, table)
 
     return land
 

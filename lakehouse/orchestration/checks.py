@@ -7,21 +7,24 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from lakehouse import checks
+from lakehouse.checks import PROFILE
 from lakehouse.contract import Contract
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord
 
-_SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
+# A check of severity quarantine fails where more rows break it than may be set aside; then nothing was published.
+_SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "quarantine": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
+_UNPROFILED = "Not compared: the run that published these rows did not profile them."
 
 
 def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
-    """One check for each that the contract asks for; what lies below waits for those of severity error."""
+    """One check for each that the contract asks for; what lies below waits for all but those of severity warn."""
     for check in checks.of(contract):
         yield dg.AssetCheckSpec(
             name=check.name,
             asset=dg.AssetKey([table.layer, table.name]),
             description=check.description,
-            blocking=check.severity == "error",
+            blocking=check.severity != "warn",
             metadata={"column": check.column} if check.column else None,
         )
 
@@ -39,12 +42,14 @@ def results(
         record = found.get(check.name)
         if record is None and not complete:
             continue
+        unprofiled = record is None and check.type == PROFILE and check.severity == "warn"
+        missing = _UNPROFILED if unprofiled else "No result: the run published rows that this check did not see."
         yield dg.AssetCheckResult(
             asset_key=dg.AssetKey([table.layer, table.name]),
             check_name=check.name,
-            passed=record is not None and record.passed,
+            passed=record.passed if record else unprofiled,
             severity=_SEVERITY[check.severity],
-            description=_observed(record) if record else "No result: the run published rows that this check did not see.",
+            description=_observed(record) if record else missing,
             metadata=_metadata(record) if record else None,
         )
 

@@ -15,7 +15,7 @@ from lakehouse.notebook import NotebookSpec
 from lakehouse.orchestration import partitions
 from lakehouse.project import Project
 from lakehouse.source import FILE as SOURCES_FILE
-from lakehouse.source import Source
+from lakehouse.source import Source, Stream
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # What a model's code names, and the kind under which Dagster knows it. It shows three kinds at most.
@@ -61,13 +61,13 @@ def notebook_assets(project: Project, spec: NotebookSpec, code_version: str | No
         )
 
 
-def raw_asset(project: Project, source: Source) -> dg.AssetSpec:
-    """The landing of one source's files."""
+def raw_asset(project: Project, source: Source | Stream) -> dg.AssetSpec:
+    """The landing of one source's files, or of what a stream brings."""
     return dg.AssetSpec(
         key=key(source.name),
         description=source.description or None,
         group_name="raw",
-        kinds={source.format},
+        kinds={source.format, "spark", "deltalake"} if isinstance(source, Stream) else {source.format},
         owners=_owners(source.owner),
         tags={"lakehouse/layer": "raw"},
         partitions_def=partitions.definition(source.partitions) if source.partitions else None,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakehouse import tables
+from lakehouse import atomic, tables
 from lakehouse.errors import LakeError
 
 if TYPE_CHECKING:
@@ -24,9 +23,8 @@ def home(settings: Settings) -> Path:
         tables.make_folder(settings.root)
         folder.mkdir(exist_ok=True)
         if not config.exists():
-            beside = folder / f".{_CONFIG}.{os.getpid()}"
-            shutil.copyfile(Path(__file__).with_name(_CONFIG), beside)
-            os.replace(beside, config)
+            with atomic.replacing(config) as beside:
+                shutil.copyfile(Path(__file__).with_name(_CONFIG), beside)
     except OSError as error:
         raise LakeError(
             f"Dagster's store {folder} cannot be written: {error.strerror}",

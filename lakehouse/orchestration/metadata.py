@@ -51,6 +51,16 @@ def of_partitions(root: Path, table: TableName, keys: Iterable[str]) -> dict[str
     return {key: {"dagster/partition_row_count": dg.MetadataValue.int(rows.get(key, 0))} for key in keys}
 
 
+def of_set_aside(record: RunRecord | None, table: TableName) -> dict[str, dg.MetadataValue]:
+    """How many rows the run set aside: of the table, and of the raw files that it read."""
+    found = record.set_aside if record else {}
+    return {
+        "rows in quarantine" if name == table.dotted else f"rows of {name} in quarantine": dg.MetadataValue.int(count)
+        for name, count in found.items()
+        if name == table.dotted or name.startswith("raw.")
+    }
+
+
 def of_model(model: ModelVersion) -> dict[str, dg.MetadataValue]:
     """A registered model's version and what it was measured at."""
     return {

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from lakehouse import atomic
 
 NAME = "notebook.safe.ipynb"
 
@@ -58,9 +59,8 @@ def safe_copy(notebook: Path) -> Path:
     import nbformat
 
     copy = notebook.with_name(NAME)
-    beside = copy.with_name(f".{NAME}.{os.getpid()}")
-    nbformat.write(sanitised(nbformat.read(notebook, as_version=4)), beside)
-    os.replace(beside, copy)
+    with atomic.replacing(copy) as beside:
+        nbformat.write(sanitised(nbformat.read(notebook, as_version=4)), beside)
     return copy
 
 

@@ -11,15 +11,18 @@ import dagster as dg
 
 from lakehouse import raw, record, runner, tables
 from lakehouse.errors import LakehouseError
+from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, metadata
+from lakehouse.orchestration import checks, describe, metadata, profiles
 from lakehouse.orchestration.failure import failed
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
 from lakehouse.plan import plan
 from lakehouse.project import Project
 from lakehouse.record import RunRecord
 from lakehouse.settings import Settings
+from lakehouse.source import Stream
+from lakehouse.streams import landing
 
 SKIP_UNCHANGED = "lakehouse/skip_unchanged"
 """Run tag of schedules and sensors: what is up to date is told again, not run again. By hand everything runs."""
@@ -74,18 +77,40 @@ class Steps:
                 with one_interrupt():
                     end_with_run()
                     for key in due or [None]:
-                        raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+                        landed = raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+                        for skipped in landed.skipped:
+                            context.log.warning(f"{skipped.filename} {skipped.why}: left for the next time")
             except LakehouseError as error:
                 raise failed(error, {}, context.retry_number) from None
         files = raw.files(self.settings.root, table, keys or None)
         for key in keys:
             own = [file for file in files if file.partition == key]
             context.add_asset_metadata({"files": len(own), "bytes": sum(file.size for file in own)}, partition_key=key)
-        shown = {"skipped": True} if due is None else {}
+        shown: dict[str, Any] = {"skipped": True} if due is None else {}
+        if said := batch.findings(self.settings.root, self.project.sources[table], files):
+            shown["findings"] = dg.MetadataValue.md("\n".join(f"- {words}" for words in said))
+            context.log.warning("\n".join(said))
         yield dg.MaterializeResult(
             asset_key=describe.key(table),
             metadata={"files": len(files), "bytes": sum(file.size for file in files), **shown},
             data_version=dg.DataVersion(_identity([file.sha256 for file in files])),
+        )
+
+    def stream(self, context: dg.AssetExecutionContext, source: Stream) -> Results:
+        """Lands what came since by one round of a stream."""
+        shown: dict[str, Any] = {"skipped": True}
+        if self._due(context, source.name, []) is not None:
+            try:
+                with one_interrupt():
+                    end_with_run()
+                    landed = landing.land(self.settings, source)
+            except LakehouseError as error:
+                raise failed(error, {}, context.retry_number) from None
+            shown = {"rows": landed.rows, "files": landed.files, "seconds": landed.seconds}
+        yield dg.MaterializeResult(
+            asset_key=describe.key(source.name),
+            metadata={**shown, **metadata.of_table(self.settings.root, source.name)},
+            data_version=metadata.data_version(self.settings.root, source.name, None),
         )
 
     def _due(self, context: dg.AssetExecutionContext, asset: TableName, keys: list[str]) -> list[str] | None:
@@ -123,11 +148,17 @@ class Steps:
                 )
                 continue
             own = keys if self.project.partitions_of(output) else ()
+            profiled = profiles.of_run(root, output, done)
             for partition, shown in metadata.of_partitions(root, output, own).items():
-                context.add_asset_metadata(shown, asset_key=key, partition_key=partition)
+                context.add_asset_metadata({**profiled.get(partition, {}), **shown}, asset_key=key, partition_key=partition)
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={**shared, **metadata.of_table(root, output)},
+                metadata={
+                    **profiled.get(None, {}),
+                    **shared,
+                    **metadata.of_table(root, output),
+                    **metadata.of_set_aside(done, output),
+                },
                 data_version=metadata.data_version(root, output, own or None),
             )
         yield from self._checks(spec, done, complete=True)

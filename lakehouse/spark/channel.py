@@ -9,6 +9,7 @@ import grpc
 from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.client.retries import RetryException
 
+from lakehouse.spark.ping import Address, open_channel
 from lakehouse.spark.watch import Watch
 
 # Our server ends each stream of results after 20 s and the client asks for the rest; one that lives longer has
@@ -21,16 +22,14 @@ ENDING = ("stopped SparkContext", "SparkContext was shut down", "SparkContext ha
 
 
 class WatchedBuilder(DefaultChannelBuilder):
-    """Builds a watched channel for the server at `url`."""
+    """Builds a watched channel for the server at `url`, which is the one at `address`."""
 
-    def __init__(self, url: str, watch: Watch) -> None:
+    def __init__(self, url: str, address: Address, watch: Watch) -> None:
         super().__init__(url)
-        if self.host == "localhost":
-            self.setChannelOption("grpc.enable_http_proxy", 0)
-        self._watch = watch
+        self._address, self._watch = address, watch
 
     def toChannel(self) -> grpc.Channel:
-        return WatchedChannel(super().toChannel(), self._watch)
+        return WatchedChannel(open_channel(self._address, self._channel_options), self._watch)
 
 
 class WatchedChannel(grpc.Channel):

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from lakehouse.errors import SettingsError
 from lakehouse.settings import Settings
 from lakehouse.spark import archive, jars, orphans
 from lakehouse.spark.java import Java
@@ -41,8 +42,17 @@ def command(settings: Settings, runtime: Java, classes: str, port: int, work: Pa
 
 def class_path(settings: Settings, runtime: Java) -> str:
     """Delta's jars and our own before pyspark's; what is missing is made. Raises SetupError."""
-    ours = [*jars.ensure(settings), orphans.jar(settings, runtime)]
+    ours = [*jars.ensure(settings), orphans.jar(settings, runtime), *_added(settings)]
     return os.pathsep.join([*map(str, ours), f"{jars.pyspark_jars()}/*"])
+
+
+def _added(settings: Settings) -> list[Path]:
+    paths = [settings.project / Path(jar).expanduser() for jar in (settings.spark_jars or "").split(os.pathsep) if jar]
+    for path in paths:
+        if not path.is_file():
+            hint = "Correct LAKEHOUSE_SPARK_JARS, or unset it."
+            raise SettingsError(f"Setting spark_jars names {path}, which is not there", hint)
+    return paths
 
 
 def _java_options(settings: Settings) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -36,15 +37,66 @@ def ping(address: Address, timeout: float) -> Answer:
         return ask(channel, timeout)
 
 
-def open_channel(address: Address) -> grpc.Channel:
+def open_channel(address: Address, options: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
     """A channel as pyspark would open it, but never through a proxy when the server is on this machine."""
-    options: list[tuple[str, Any]] = [("grpc.enable_http_proxy", int(not address.endpoint.startswith("localhost:")))]
-    if address.token is None and not address.tls:
-        return grpc.insecure_channel(address.endpoint, options=options)
-    credentials = grpc.ssl_channel_credentials() if address.tls else grpc.local_channel_credentials()
-    if address.token is not None:
-        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(address.token))
-    return grpc.secure_channel(address.endpoint, credentials, options=options)
+    options = [*options, ("grpc.enable_http_proxy", int(not address.endpoint.startswith("localhost:")))]
+    if address.tls:
+        channel = grpc.secure_channel(address.endpoint, grpc.ssl_channel_credentials(), options=options)
+    else:
+        channel = grpc.insecure_channel(address.endpoint, options=options)
+    return channel if address.token is None else BearingChannel(channel, address.token)
+
+
+class BearingChannel(grpc.Channel):
+    """A channel on which each call carries the token in its headers.
+
+    gRPC's own way, call credentials, keeps a Python object which a thread of gRPC's frees while it holds a lock: where
+    another thread closed its channel at that moment, holding Python's, the process stood still for ever (seen at exit).
+    """
+
+    def __init__(self, channel: grpc.Channel, token: str) -> None:
+        self._channel = channel
+        self._header = ("authorization", f"Bearer {token}")
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _Bearing(self._channel.unary_unary(*args, **kwargs), self._header)
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _Bearing(self._channel.unary_stream(*args, **kwargs), self._header)
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _Bearing(self._channel.stream_unary(*args, **kwargs), self._header)
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return _Bearing(self._channel.stream_stream(*args, **kwargs), self._header)
+
+    def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:
+        self._channel.subscribe(callback, try_to_connect)
+
+    def unsubscribe(self, callback: Any) -> None:
+        self._channel.unsubscribe(callback)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> BearingChannel:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class _Bearing:
+    """One method's calls, each with `header` added to its metadata."""
+
+    def __init__(self, call: Any, header: tuple[str, str]) -> None:
+        self._call, self._header = call, header
+
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> Any:
+        return self._call(request, timeout=timeout, metadata=[*(metadata or ()), self._header])
+
+    def future(self, request: Any, timeout: float | None = None, metadata: Any = None) -> Any:
+        return self._call.future(request, timeout=timeout, metadata=[*(metadata or ()), self._header])
 
 
 def ask(channel: grpc.Channel, timeout: float) -> Answer:

@@ -42,6 +42,12 @@ def connect(settings: Settings, session_id: str | None = None) -> SparkSession:
     return _new_session(settings, server.ensure(settings), session_id)
 
 
+def close(session_id: str) -> None:
+    """Ends a session of this process, if it is open."""
+    if session_id in _open:
+        _forget(session_id)
+
+
 def checkpoint(frame: DataFrame) -> DataFrame:
     """`frame` computed once and kept on the server, in its own session: pyspark would look in the active one."""
     _free_unneeded()
@@ -101,7 +107,7 @@ def _new_session(settings: Settings, found: server.Server, session_id: str | Non
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     service = None if settings.spark else services.read(settings, server.NAME)
     watch = Watch(found.address, service, _stopwatch)
-    builder = WatchedBuilder(found.url, watch)
+    builder = WatchedBuilder(found.url, found.address, watch)
     builder.set(builder.PARAM_USER_ID, _user())
     if session_id:
         builder.set(builder.PARAM_SESSION_ID, session_id)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 
@@ -60,3 +61,30 @@ def test_a_month_outside_the_data_is_refused() -> None:
 def test_splitting_keeps_lines_whole_and_in_order() -> None:
     months = sources.split_by_month(b"id,month,year,x\n1,1,2013,a\n2,12,2012,b\n3,1,2013,\n")
     assert months == {"2013-01": b"id,month,year,x\n1,1,2013,a\n3,1,2013,\n", "2012-12": b"id,month,year,x\n2,12,2012,b\n"}
+
+
+def test_the_replay_brings_two_days_and_then_three_hours_a_call() -> None:
+    first = list(sources.poll_observations(None))
+    assert len(first) == 16
+    assert (first[0].filename, first[-1].filename) == ("observations-2013-01-01T11Z.jsonl", "observations-2013-01-03T08Z.jsonl")
+    (later,) = sources.poll_observations(first[-1].filename)
+    assert later.filename == "observations-2013-01-03T11Z.jsonl"
+    assert list(sources.poll_observations(first[-1].filename)) == [later]
+    assert isinstance(later.content, bytes)
+    records = [json.loads(line) for line in later.content.splitlines()]
+    assert {record["time_hour"] for record in records} == {f"2013-01-03T{hour:02d}:00:00Z" for hour in range(6, 12)}
+    assert (len(records), {record["origin"] for record in records}) == (18, {"EWR", "JFK", "LGA"})
+
+
+def test_the_replays_values_are_those_of_the_file() -> None:
+    rows = list(csv.DictReader(sources._content("weather.csv").decode().splitlines()))
+    records = [json.loads(line) for lines in sources._observed().values() for line in lines]
+    assert len(records) == len(rows) == 26_115
+    wanted = {(row["origin"], row["time_hour"]): row for row in rows}
+    for record in records:
+        row = wanted[record["origin"], record["time_hour"]]
+        assert all(value is None if row[name] == "NA" else value == float(row[name]) for name, value in list(record.items())[2:])
+
+
+def test_after_the_year_nothing_more_comes() -> None:
+    assert list(sources.poll_observations("observations-2013-12-30T21Z.jsonl")) == []

@@ -37,13 +37,18 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|growth|merge|tuning")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream|gate")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
     peers.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
     peers.add_argument("--peers", type=_listed, default=None, help="some of the five by name, by commas; ours is always among them")
     peers.set_defaults(run=_peers)
+    month = which.add_parser("month", help="one month again beside what people use today, as a schedule runs it")
+    month.add_argument("--rounds", type=_positive, default=3)
+    month.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill")
+    month.add_argument("--partition", default="2013-11", help="which month")
+    month.set_defaults(run=_month)
     growth = which.add_parser("growth", help="ten and a hundred times the flights")
     growth.add_argument("--scales", type=_numbers, default=[1, 10, 100])
     growth.add_argument("--budget", type=_positive, default=3600, help="seconds that one scale may take")
@@ -58,6 +63,15 @@ def _arguments() -> argparse.ArgumentParser:
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
     tuning.add_argument("--variants", type=_listed, default=None, help="some of the variants by a part of their name, by commas")
     tuning.set_defaults(run=_tuning)
+    gate = which.add_parser("gate", help="what audit and profiles cost")
+    gate.add_argument("--rounds", type=_positive, default=3)
+    gate.add_argument("--only", type=_listed, default=["*"], help="assets (with all above them), by commas")
+    gate.set_defaults(run=_gate)
+    stream = which.add_parser("stream", help="rows a second and lag of a stream")
+    stream.add_argument("--scales", type=lambda text: [_positive(each) for each in text.split(",")], default=[1, 10, 100])
+    stream.add_argument("--seconds", type=_positive, default=60, help="for which files arrive")
+    stream.add_argument("--every", type=_positive, default=5, help="seconds from one round to the next")
+    stream.set_defaults(run=_stream)
     return parser
 
 
@@ -103,6 +117,13 @@ def _peers(chosen: argparse.Namespace) -> None:
         beside.run(now, scratch, chosen.rounds, chosen.slow_rounds, chosen.only, chosen.peers)
 
 
+def _month(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import monthly
+
+    with _lake() as (now, scratch):
+        monthly.run(now, scratch, chosen.partition, chosen.rounds, chosen.slow_rounds)
+
+
 def _growth(chosen: argparse.Namespace) -> None:
     from tests.benchmarks import growth
 
@@ -115,11 +136,24 @@ def _merging(chosen: argparse.Namespace) -> None:
     merging.run(chosen.scales, chosen.shares)
 
 
+def _stream(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import streaming
+
+    streaming.run(chosen.scales, chosen.seconds, chosen.every)
+
+
 def _tuning(chosen: argparse.Namespace) -> None:
     from tests.benchmarks import tuning
 
     with _lake() as (now, scratch):
         tuning.run(now, scratch, chosen.rounds, chosen.only, chosen.variants)
+
+
+def _gate(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import gate
+
+    with _lake() as (now, scratch):
+        gate.run(now, scratch, chosen.rounds, chosen.only)
 
 
 if __name__ == "__main__":

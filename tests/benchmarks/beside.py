@@ -37,7 +37,7 @@ def run(now: settings.Settings, scratch: Path, fast: int, slow: int, only: Seque
     rounds.measure(bench, peers, fast, slow, lambda words: print(words, flush=True))
     idle = spine.nothing_changed(now, scratch, fast, [f"+{name}" for name in bench.names])
     starts = spine.kernel_starts(now, fast)
-    tell(now, bench, peers, {"nothing changed": idle, "kernel": starts, "set-up": spine.set_up(now)})
+    tell(now, bench, peers, {"nothing changed": idle, "kernel": starts})
 
 
 def _chosen(names: Sequence[str] | None, slow: int) -> list[Peer]:
@@ -55,7 +55,7 @@ def tell(now: settings.Settings, bench: Bench, peers: Sequence[Peer], the_spine:
     rows = table(peers)
     caption = machine.in_words(here)
     report.show(f"{len(bench.assets)} notebooks, all months, tables equal", HEADERS, rows, caption)
-    small = spine.table(the_spine["nothing changed"], the_spine["kernel"], the_spine["set-up"])
+    small = spine.table(the_spine["nothing changed"], the_spine["kernel"])
     report.show("the spine", ["what", "seconds"], small)
     facts = [
         {"name": p.name, "title": p.title, "seconds": p.seconds, "median": p.median, "memory": p.memory, "largest": p.largest}

@@ -123,7 +123,11 @@ def _resident(process: psutil.Process) -> int:
 def _share(process: psutil.Process, resident: int) -> int:
     try:
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    except OSError:  # it ended, or this system does not tell
+    except (FileNotFoundError, ProcessLookupError):
+        # It has ended. What was seen of it may have been Java's: a program that Java starts (chmod) shows all of Java's
+        # memory until it has become itself.
+        return 0 if Path("/proc/self/smaps_rollup").exists() else resident
+    except OSError:  # this system does not tell
         return resident
     return int(rollup.partition("\nPss:")[2].split()[0]) << 10
 

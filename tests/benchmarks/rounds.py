@@ -71,6 +71,9 @@ def compared(project: Project) -> list[TableName]:
 class Bench:
     """The lake that ours builds and the raw files of all lie in `scratch`/lake; each other run has a folder of its own."""
 
+    month: str | None = None
+    """The only month that is run; None: all, from nothing."""
+
     def __init__(self, now: settings.Settings, scratch: Path, selection: Sequence[str]) -> None:
         self.now, self.scratch = now, scratch
         self.project = Project.load(now.project)
@@ -101,11 +104,12 @@ class Bench:
         return found
 
     def ours(self, _folder: Path) -> Timed:
-        return self._timed([*LAKEHOUSE, "run", "--force", *self.names], "ours")
+        month = ["--partition", self.month] if self.month else []
+        return self._timed([*LAKEHOUSE, "run", "--force", *month, *self.names], "ours")
 
     def plain(self, folder: Path) -> Timed:
-        script = [sys.executable, str(PEERS / "plain_script.py"), str(self.now.root), str(folder), *self.names]
-        return self._timed(script, "plain")
+        script = [sys.executable, str(PEERS / "plain_script.py"), str(self.now.root), str(folder), self.month or "all"]
+        return self._timed([*script, *self.names], "plain")
 
     def papermill(self, folder: Path) -> Timed:
         job = self._job(folder, notebooks=True)
@@ -141,6 +145,8 @@ class Bench:
 
     def _months(self, asset: TableName) -> list[str]:
         space = self.project.partitions_of(asset)
+        if space and self.month:
+            return [self.month]
         return [str(key) for key in space.keys()] if space else []  # noqa: SIM118  # no dictionary
 
     def _job(self, folder: Path, *, notebooks: bool = False, dagstermill: bool = False) -> Path:
@@ -154,8 +160,10 @@ class Bench:
             parents = [parent.slashed for parent in self.project.parents(asset) if parent in self.assets]
             steps.append({"name": asset.slashed, "path": path, "months": self._months(asset), "parents": parents})
         partitioned = {table.dotted: c.partitions.column for table, c in self.project.contracts.items() if c.partitions}
-        files = {name.dotted: [str(file.path) for file in raw.files(self.now.root, name)] for name in self.project.sources}
+        own = [self.month] if self.month else None
+        files = {name.dotted: [str(file.path) for file in raw.files(self.now.root, name, own)] for name in self.project.sources}
         job = {"folder": str(folder), "notebooks": steps, "partitioned": partitioned, "raw": files, "trusted_types": TRUSTED_TYPES}
+        job["replace"] = self.month is not None
         path = folder / "job.json"
         path.write_text(json.dumps(job))
         return path

@@ -1,15 +1,13 @@
-"""What the spine itself costs: a graph in which nothing changed, a kernel's start, the first command's set-up."""
+"""What the spine itself costs: a graph in which nothing changed and a kernel's start."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
 from lakehouse import kernels, settings, telemetry
-from lakehouse.environment import Environment
 from tests.benchmarks.rounds import LAKEHOUSE
 from tests.benchmarks.timing import BenchmarkFailed, middle, timed
 
@@ -66,18 +64,9 @@ def _first_cell(kernelspec: str) -> float:
         manager.shutdown_kernel(now=True)
 
 
-def set_up(now: settings.Settings) -> dict[str, float]:
-    """Seconds of each step of the set-up that made this environment, as it wrote them down; empty where it did not."""
-    try:
-        return json.loads(Environment(now.project).state.read_text())["seconds"]
-    except (OSError, ValueError, KeyError):
-        return {}
-
-
-def table(idle: dict[str, Any], starts: dict[str, list[float]], steps: dict[str, float]) -> list[list[str]]:
+def table(idle: dict[str, Any], starts: dict[str, list[float]]) -> list[list[str]]:
     """Rows of [what, seconds]."""
     rows = [["`lakehouse run` when nothing changed (no kernel starts)", f"{middle(idle['seconds']):.1f}"]]
-    rows += [
+    return rows + [
         [f"a kernel's first cell, everything imported: `{name}`", f"{middle(each):.1f}"] for name, each in starts.items() if each
     ]
-    return rows + [[f"set-up: {step}", f"{seconds:.1f}"] for step, seconds in steps.items()]

@@ -122,6 +122,13 @@ CASES = [
     pytest.param(
         {"expectations": [BETWEEN, IN_SET, BETWEEN]}, (f"{RANGE}'", "added, severity error", "writers"), id="expectation added"
     ),
+    pytest.param({"profile": {"least": 3}}, ("profile", "changed", ""), id="profile"),
+    pytest.param({"profile": False}, ("profile", "off now", ""), id="profile off"),
+    pytest.param(
+        {"profile": {"volume": {"severity": "error"}}},
+        ("profile", "holds back what is unusual now: volume", "writers"),
+        id="profile of severity error",
+    ),
 ]
 
 

@@ -33,6 +33,10 @@ ACCEPTED = [
     pytest.param({"table": "silver/flights"}, id="name with a slash"),
     pytest.param({"freshness": "12h", "retention": "400d", "backfill_chunk": 3, "version": 7}, id="spans and counts"),
     pytest.param({"partitions__end": None}, id="no end"),
+    pytest.param({"profile": False}, id="no profile"),
+    pytest.param({"profile": {"by": "status", "missing": {"threshold": 0.1}, "volume": False}}, id="profile"),
+    pytest.param({"profile": {"columns": {"miles": False, "status": {"categories": 1}}}}, id="profile of columns"),
+    pytest.param({"profile": {"reference": {"version": 3, "partitions": "2013-01..2013-03"}}}, id="pinned profile"),
 ]
 
 
@@ -68,6 +72,12 @@ REFUSED = [
     pytest.param({"expectations__0__severity": "warning"}, id="severity"),
     pytest.param({"expectations__0__type": "column_values"}, id="expectation's name"),
     pytest.param({"key": "id"}, id="key as text"),
+    pytest.param({"profile": True}, id="profile on"),
+    pytest.param({"profile": {"bins": 3}}, id="unknown key of the profile"),
+    pytest.param({"profile": {"missing": 0.1}}, id="rule without a name"),
+    pytest.param({"profile": {"distribution": {"measure": "chi"}}}, id="distance"),
+    pytest.param({"profile": {"reference": "last"}}, id="reference"),
+    pytest.param({"profile": {"reference": {"version": 1, "partitions": "2013"}}}, id="pinned months"),
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse import deltafiles, deltalog, services
+from lakehouse import atomic, deltafiles, deltalog, services
 from lakehouse.errors import LakeError
 from tests.small_lake import cut, examined, flip, healed
 from tests.workspace import Workspace
@@ -113,11 +113,9 @@ def test_a_damaged_summary_is_set_aside(built: Workspace, place: Workspace) -> N
 
 
 def test_a_repair_that_was_cut_off_is_done_again(built: Workspace, place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lakehouse.doctor import commits
-
     cut(commit(place, 1))
     with monkeypatch.context() as patch:
-        patch.setattr(commits.os, "replace", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(atomic.os, "replace", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             healed(place)
     assert healed(place)[1] == []

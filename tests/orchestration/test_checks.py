@@ -12,7 +12,9 @@ from lakehouse.record import CheckRecord
 from tests.orchestration.conftest import small_project
 
 TABLE = TableName("silver", "b")
-NAMES = ("not_null_id", "not_null_month", "key_is_unique", "partitions_are_requested", "column_values_to_not_be_in_set_id")
+WARN = "column_values_to_not_be_in_set_id"
+PROFILES = tuple(f"profile_{kind}" for kind in ("volume", "missing", "distribution", "cardinality", "categories"))
+NAMES = ("not_null_id", "not_null_month", "key_is_unique", "partitions_are_requested", WARN, *PROFILES)
 
 
 def run(folder: Path, records: list[CheckRecord]) -> dg.ExecuteInProcessResult:
@@ -31,9 +33,10 @@ def run(folder: Path, records: list[CheckRecord]) -> dg.ExecuteInProcessResult:
 
 
 def records(**failed: bool) -> list[CheckRecord]:
-    warn = NAMES[-1]
     return [
-        CheckRecord(table=TABLE.dotted, name=name, severity="warn" if name == warn else "error", passed=name not in failed)
+        CheckRecord(
+            table=TABLE.dotted, name=name, severity="warn" if name in (WARN, *PROFILES) else "error", passed=name not in failed
+        )
         for name in NAMES
     ]
 
@@ -67,3 +70,9 @@ def test_a_missing_result_counts_as_failed(tmp_path: Path) -> None:
     assert materialized(result) == {"b"}
     (failed,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
     assert (failed.check_name, failed.description[:10]) == ("key_is_unique", "No result:")
+
+
+def test_a_run_from_before_tables_were_profiled_lacks_nothing(tmp_path: Path) -> None:
+    result = run(tmp_path, [record for record in records() if record.name not in PROFILES])
+    assert materialized(result) == {"b", "below"}
+    assert {(one.check_name, one.passed) for one in result.get_asset_check_evaluations()} == {(name, True) for name in NAMES}

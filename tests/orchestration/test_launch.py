@@ -65,11 +65,13 @@ def test_dagster_is_told_rows_versions_and_the_safe_notebook(live: Place, first:
     metadata = made["2013-02"].metadata
     assert (metadata["dagster/row_count"].value, metadata["dagster/partition_row_count"].value) == (6, 2)
     assert metadata["delta version"].value == 0
+    assert (metadata["rows"].value, metadata["unusual"].value) == (2, 0)
+    assert metadata["profile"].value.splitlines()[2].startswith("| id | ")
     assert made["2013-02"].tags["dagster/data_version"] == "0"
     assert Path(metadata["notebook"].value).name == "notebook.safe.ipynb"
     assert {"starting", "spark", "publishing"} <= set(metadata["seconds by phase"].value)
     checks = [event for event in found if event.event_type_value == "ASSET_CHECK_EVALUATION"]
-    assert sum(event.asset_check_evaluation_data.asset_key == dg.AssetKey(["silver", "b"]) for event in checks) == 5
+    assert sum(event.asset_check_evaluation_data.asset_key == dg.AssetKey(["silver", "b"]) for event in checks) == 10
 
 
 def test_a_second_time_there_is_nothing_to_do(live: Place, first: dict[str, Any]) -> None:

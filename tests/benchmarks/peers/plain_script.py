@@ -1,7 +1,9 @@
 """What the same work costs as one plain script: every notebook's cells, one after another, in one process and one
 Spark session on the same warm server. No gate, no pins, no record, no kernel, no Dagster.
 
-    python tests/benchmarks/peers/plain_script.py <lake that holds the raw files> <folder for the tables> <notebooks>
+    python tests/benchmarks/peers/plain_script.py <lake that holds the raw files> <folder for the tables> <month or all> <notebooks>
+
+With a month, only that is read and replaced in the tables, which are there already.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ class PlainLake:
 
     run_id = "plain"
 
-    def __init__(self, spark: Any, project: Project, lake: Path, folder: Path) -> None:
-        self._spark, self._project, self._lake, self._folder = spark, project, lake, folder
+    def __init__(self, spark: Any, project: Project, lake: Path, folder: Path, month: str | None = None) -> None:
+        self._spark, self._project, self._lake, self._folder, self.month = spark, project, lake, folder, month
         self._models: dict[str, Any] = {}
         self._own: list[str] = []
 
@@ -52,7 +54,7 @@ class PlainLake:
         if table.layer != "raw":
             return self._spark.read.format("delta").load(self._path(table)).where(self._months_of(table, partitions))
         source = self._project.sources[table]
-        paths = [str(file.path) for file in raw.files(self._lake, table)]
+        paths = [str(file.path) for file in raw.files(self._lake, table, [self.month] if self.month else None)]
         rows = self._spark.read.format(source.format).options(**source.options).load(paths)
         return rows.select(
             "*",
@@ -72,6 +74,8 @@ class PlainLake:
         frame = frame if hasattr(frame, "sparkSession") else self._spark.createDataFrame(frame)
         writer = frame.write.format("delta").mode("overwrite")
         space = self._project.partitions_of(table)
+        if space and self.month:
+            writer = writer.option("replaceWhere", tables.partitions_clause(space.column, self._own))
         (writer.partitionBy(space.column) if space else writer).save(self._path(table))
 
     def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any) -> None:
@@ -96,12 +100,12 @@ class PlainLake:
         return self._models[name]
 
 
-def main(lake: Path, folder: Path, names: list[str]) -> None:
+def main(lake: Path, folder: Path, month: str | None, names: list[str]) -> None:
     now = settings.load()
     sys.path.insert(0, str(now.project))
     project = Project.load(now.project)
     spark = connect(now)
-    plain = PlainLake(spark, project, lake, folder)
+    plain = PlainLake(spark, project, lake, folder, month)
     for asset in project.select(names):
         if asset in project.notebooks:
             _run(project.notebooks[asset], project, plain)
@@ -113,6 +117,7 @@ def _run(spec: NotebookSpec, project: Project, plain: PlainLake) -> None:
 
     space = project.partitions_of(spec.name)
     months = [str(key) for key in space.keys()] if space else []  # noqa: SIM118  # no dictionary
+    months = [plain.month] if space and plain.month else months
     lakehouse.open = lambda _name: plain.at(months)
     namespace: dict[str, Any] = {}
     for cell in spec.code_cells:
@@ -124,4 +129,4 @@ def _run(spec: NotebookSpec, project: Project, plain: PlainLake) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), None if sys.argv[3] == "all" else sys.argv[3], sys.argv[4:])

@@ -59,6 +59,8 @@ class StockLake:
         frame = frame if hasattr(frame, "sparkSession") else self._spark.createDataFrame(frame)
         writer = frame.write.format("delta").mode("overwrite")
         column = self._job["partitioned"].get(table)
+        if column and self._job["replace"]:
+            writer = writer.option("replaceWhere", self._where(table, "own"))
         (writer.partitionBy(column) if column else writer).save(self._path(table))
 
     def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any) -> None:

@@ -1,0 +1,150 @@
+"""The clinic's project, written as text.
+
+442 real patients (Efron, Hastie, Johnstone and Tibshirani, "Least Angle Regression", Annals of Statistics 32, 2004;
+scikit-learn's `load_diabetes`): age, sex, body mass index, blood pressure, six measures of their blood serum and how far
+the illness had come a year later. The data have no dates, so patient n is said to have come in the month 1 + n mod 3.
+
+    raw.visits ─→ bronze.visits ─→ silver.visits ─┬→ gold.by_age
+                                                  └→ features.patient ─→ models.progression ─→ scores.progression
+"""
+
+from __future__ import annotations
+
+from tests.notebooks import contract, notebook
+from tests.workspace import monthly
+
+MONTHS = {"column": "month", "start": "2024-01", "end": "2024-03"}
+SERUM = ("tc", "ldl", "hdl", "tch", "ltg", "glu")
+MEASURES = ("age", "sex", "bmi", "bp", *SERUM)
+
+SOURCES = """
+    from pathlib import Path
+
+    from lakehouse.partitions import PartitionSpace
+    from lakehouse.source import Delivery, Source
+
+    NAMES = "patient,month,age,sex,bmi,bp,tc,ldl,hdl,tch,ltg,glu,progression"
+    MONTHS = PartitionSpace("month", "2024-01", "2024-03")
+
+    def visits_of(partition):
+        from sklearn.datasets import load_diabetes
+
+        patients = load_diabetes(scaled=False)
+        lines = [NAMES]
+        for number, (measures, progression) in enumerate(zip(patients.data.tolist(), patients.target.tolist(), strict=True)):
+            if f"2024-{1 + number % 3:02d}" == partition:
+                lines.append(",".join(map(str, [number, partition, *measures, progression])))
+        yield Delivery(f"visits-{partition}.csv", ("\\n".join(lines) + "\\n").encode())
+        for late in sorted(Path(__file__).parent.glob(f"late-{partition}*.csv")):
+            yield Delivery(late.name, late)
+
+    visits = Source("raw.visits", visits_of, partitions=MONTHS, options={"header": "true"}, owner="clinic")
+"""
+
+TYPED = "{name: 'double' for name in ('age', 'bmi', 'bp', 'tc', 'ldl', 'hdl', 'tch', 'ltg', 'glu', 'progression')}"
+
+NOTEBOOKS = {
+    "bronze/visits": monthly("bronze/visits", 'df = lake.read("raw.visits")', 'lake.write(df, "bronze.visits")'),
+    "silver/visits": monthly(
+        "silver/visits",
+        f"""
+        rows = lake.read("bronze.visits").dropDuplicates(["patient"])
+        df = rows.select(
+            "month",
+            F.col("patient").cast("bigint").alias("patient"),
+            F.when(F.col("sex") == "1.0", "a").when(F.col("sex") == "2.0", "b").alias("sex"),
+            *(F.col(name).cast(kind).alias(name) for name, kind in {TYPED}.items()),
+        )
+        """,
+        'lake.write(df, "silver.visits")',
+        imports="from pyspark.sql import functions as F",
+    ),
+    "gold/by_age": monthly(
+        "gold/by_age",
+        """
+        df = lake.sql('''
+            select month, cast(floor(age / 10) * 10 as int) as decade, count(*) as patients,
+                   round(avg(progression), 1) as progression
+            from silver.visits group by month, decade
+        ''')
+        """,
+        'lake.write(df, "gold.by_age")',
+    ),
+    "features/patient": monthly(
+        "features/patient",
+        """
+        df = lake.sql("select month, patient, bmi, bp, ltg, tc / hdl as ratio, progression from silver.visits")
+        """,
+        'lake.write(df, "features.patient")',
+    ),
+    "models/progression": notebook(
+        "models/progression",
+        """
+        rows = lake.read("features.patient").where("month < '2024-03'").orderBy("patient").toPandas()
+        inputs = rows[["bmi", "bp", "ltg", "ratio"]]
+        model = make_pipeline(StandardScaler(), Ridge()).fit(inputs, rows["progression"])
+        """,
+        """
+        error = float(abs(model.predict(inputs) - rows["progression"]).mean())
+        lake.log_model(model, "models.progression", metrics={"mean_absolute_error": error}, example=inputs.head(3))
+        """,
+        imports="""
+        from sklearn.linear_model import Ridge
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        """,
+    ),
+    "scores/progression": monthly(
+        "scores/progression",
+        """
+        rows = lake.read("features.patient").orderBy("patient").toPandas()
+        loaded = lake.load_model("models.progression")
+        rows["score"] = loaded.model.predict(rows[["bmi", "bp", "ltg", "ratio"]])
+        rows["model_version"] = loaded.version
+        """,
+        'lake.write(rows[["month", "patient", "score", "model_version"]], "scores.progression")',
+    ),
+}
+
+_WHERE_FROM = {"_source_file": "string", "_source_sha256": "string", "_received_at": "timestamp"}
+_TEXTS = dict.fromkeys(("patient", *MEASURES, "progression"), "string")
+_NUMBERS = dict.fromkeys(("age", "bmi", "bp", *SERUM, "progression"), "double")
+_PATIENT = {"patient": {"type": "bigint", "nullable": False}}
+
+
+def _between(column: str, low: float, high: float, reason: str) -> dict[str, object]:
+    kwargs = {"column": column, "min_value": low, "max_value": high}
+    return {"type": "expect_column_values_to_be_between", "kwargs": kwargs, "reason": reason}
+
+
+CONTRACTS = {
+    "bronze.visits": contract("bronze.visits", {**_TEXTS, **_WHERE_FROM}, partitions=MONTHS),
+    "silver.visits": contract(
+        "silver.visits",
+        {**_PATIENT, "sex": {"type": "string", "nullable": False}, **_NUMBERS},
+        key=["patient"],
+        partitions=MONTHS,
+        expectations=[
+            _between("bmi", 12, 60, "A body mass index beyond these is a slip of the pen."),
+            _between("bp", 40, 200, "Mean arterial pressure in mmHg."),
+        ],
+    ),
+    "gold.by_age": contract(
+        "gold.by_age",
+        {"decade": {"type": "int", "nullable": False}, "patients": "bigint", "progression": "double"},
+        key=["month", "decade"],
+        partitions=MONTHS,
+    ),
+    "features.patient": contract(
+        "features.patient",
+        {**_PATIENT, **dict.fromkeys(("bmi", "bp", "ltg", "ratio", "progression"), "double")},
+        key=["patient"],
+        partitions=MONTHS,
+    ),
+    "scores.progression": contract(
+        "scores.progression",
+        {**_PATIENT, "score": {"type": "double", "nullable": False}, "model_version": "bigint"},
+        key=["patient"],
+        partitions=MONTHS,
+    ),
+}
