@@ -87,7 +87,7 @@ def beside(batches: Mapping[str, Batch], there: Mapping[str, Batch], rules: Prof
     found: list[Measured] = []
     for key, batch in sorted(batches.items()):
         others = reference.near(key, there, rules)
-        ends = {name: reference.end(name) for name in (key, *others)} if key != WHOLE else {}
+        ends = {name: reference.end(name) for name in (key, *others)} if reference.is_month(key) else {}
         found += compare(key, batch, others, rules, ends)
     return found
 

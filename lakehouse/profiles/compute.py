@@ -87,7 +87,7 @@ def _profile(row: Mapping[str, Any], column: str, kind: Kind) -> ColumnProfile:
     return ColumnProfile(
         kind=kind,
         missing=row["n"] - found["filled"],
-        distinct=found["distinct"],
+        distinct=min(found["distinct"], found["filled"]),
         low=low,
         high=high,
         mean=_finite(found.get("mean")),
