@@ -65,10 +65,11 @@ def audit(
     """
     rules = contract.profile or Profiling()
     personal = [name for name, column in contract.columns.items() if column.personal]
+    never_null = [name for name, column in contract.columns.items() if not column.nullable]
     partition = contract.partitions.column if contract.partitions and not merged else None
     if merged:
         rules = rules.model_copy(update={"volume": False})
-    batches = compute(frame, partition=partition, personal=personal, by=rules.by)
+    batches = compute(frame, partition=partition, personal=personal, never_null=never_null, by=rules.by)
     for key in partitions if partition else [WHOLE]:
         batches.setdefault(key, Batch(rows=0))
     there = reference.standing(root, contract, rules, whole=partition is None)
