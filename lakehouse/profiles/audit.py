@@ -65,10 +65,11 @@ def audit(
     """
     rules = contract.profile or Profiling()
     personal = [name for name, column in contract.columns.items() if column.personal]
+    never_null = [name for name, column in contract.columns.items() if not column.nullable]
     partition = contract.partitions.column if contract.partitions and not merged else None
     if merged:
         rules = rules.model_copy(update={"volume": False})
-    batches = compute(frame, partition=partition, personal=personal, by=rules.by)
+    batches = compute(frame, partition=partition, personal=personal, never_null=never_null, by=rules.by)
     for key in partitions if partition else [WHOLE]:
         batches.setdefault(key, Batch(rows=0))
     there = reference.standing(root, contract, rules, whole=partition is None)
@@ -87,7 +88,7 @@ def beside(batches: Mapping[str, Batch], there: Mapping[str, Batch], rules: Prof
     found: list[Measured] = []
     for key, batch in sorted(batches.items()):
         others = reference.near(key, there, rules)
-        ends = {name: reference.end(name) for name in (key, *others)} if key != WHOLE else {}
+        ends = {name: reference.end(name) for name in (key, *others)} if reference.is_month(key) else {}
         found += compare(key, batch, others, rules, ends)
     return found
 

@@ -37,12 +37,17 @@ def kinds(types: Mapping[str, str], personal: Iterable[str] = (), leave_out: Ite
 
 
 def compute(
-    frame: DataFrame, *, partition: str | None = None, personal: Iterable[str] = (), by: str | None = None
+    frame: DataFrame,
+    *,
+    partition: str | None = None,
+    personal: Iterable[str] = (),
+    never_null: Iterable[str] = (),
+    by: str | None = None,
 ) -> dict[str, Batch]:
     """The profile of each value of the column `partition` (without one: of all rows, called WHOLE), in one pass.
 
     Of `personal` columns no value is kept. `by` names a column with few values, for each of which missing values of the
-    others are counted too.
+    others are counted too, but for those that are `never_null`.
     """
     from pyspark.sql import functions as F
 
@@ -51,8 +56,9 @@ def compute(
     place = {name: f"c{number}" for number, name in enumerate(types)}
     numbered = frame.toDF(*place.values())
     asked = ["count(1) as n"]
+    whole = {by, *never_null}
     for name, kind in read.items():
-        asked += _asked(place[name], kind, types[name], place[by] if by and by != name else None)
+        asked += _asked(place[name], kind, types[name], place[by] if by and name not in whole else None)
     groups = numbered.groupBy(place[partition]) if partition else numbered.groupBy()
     rows = [row.asDict() for row in groups.agg(*map(F.expr, asked)).collect()]
     return {
@@ -87,7 +93,7 @@ def _profile(row: Mapping[str, Any], column: str, kind: Kind) -> ColumnProfile:
     return ColumnProfile(
         kind=kind,
         missing=row["n"] - found["filled"],
-        distinct=found["distinct"],
+        distinct=min(found["distinct"], found["filled"]),
         low=low,
         high=high,
         mean=_finite(found.get("mean")),

@@ -78,11 +78,16 @@ def near(key: str, there: Mapping[str, Batch], rules: Profiling) -> dict[str, Ba
     For the newest partition these are the last before it; one that is written again is held against both sides.
     """
     others = [name for name in there if name != key]
-    if key == WHOLE or rules.reference != "recent":
+    if rules.reference != "recent" or not is_month(key):
         return {name: there[name] for name in others}
     number = _months(key)
     nearest = sorted(others, key=lambda name: (abs(_months(name) - number), name))
     return {name: there[name] for name in nearest[: rules.batches]}
+
+
+def is_month(key: str) -> bool:
+    """Whether a batch is a partition, and not a whole table or a version of one."""
+    return key[:1].isdigit()
 
 
 def _months(key: str) -> int:

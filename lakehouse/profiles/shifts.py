@@ -11,7 +11,7 @@ import numpy as np
 from lakehouse.contracts.profiling import Profiling
 from lakehouse.profiles import bins, distances
 from lakehouse.profiles.measured import Measured, call, far, measured, percent
-from lakehouse.profiles.profile import KEPT, Batch, ColumnProfile
+from lakehouse.profiles.profile import Batch, ColumnProfile
 
 _NAMES = {
     "psi": "PSI", "jensen_shannon": "Jensen-Shannon distance", "total_variation": "total variation",
@@ -110,26 +110,20 @@ def _beyond(columns: Sequence[ColumnProfile]) -> tuple[Any, str]:
 
 
 def _unseen_text(columns: Sequence[ColumnProfile], filled: Sequence[int]) -> tuple[Any, str]:
+    """None, where one of the others has more values than are listed: which are new is not known then."""
     listed = [column.values for column in columns]
+    if any(sum(values.values()) < rows for values, rows in zip(listed[1:], filled[1:], strict=True)):
+        return np.zeros(len(columns)), ""
     times = Counter(value for values in listed[1:] for value in values)
     new = [{value for value in values if times[value] == (number > 0)} for number, values in enumerate(listed)]
-    hidden = max(_hidden(values, rows) for values, rows in zip(listed[1:], filled[1:], strict=True))
-    shares = np.array([_unseen(*each, len(times), hidden) for each in zip(listed, new, filled, strict=True)])
+    shares = np.array([_unseen(*each, len(times)) for each in zip(listed, new, filled, strict=True)])
     shown = ", ".join(map(repr, sorted(new[0], key=lambda value: -listed[0][value])[:3]))
     return shares, f", such as {shown}" if shown else ""
 
 
-def _hidden(values: Mapping[str, int], filled: int) -> float:
-    """The largest share that a value may have that the profile does not list: with many values, which are the most
-    frequent is estimated."""
-    return 0.0 if sum(values.values()) >= filled else 2 * min(values.values(), default=filled) / filled
-
-
-def _unseen(values: Mapping[str, int], new: set[str], filled: int, known: int, hidden: float) -> float:
+def _unseen(values: Mapping[str, int], new: set[str], filled: int, known: int) -> float:
     """The share of rows with a value in `new`, and of those whose values are not listed with one that cannot be any of
     the `known` values: as these are not listed either, each of them has no more rows than the rarest that is."""
-    rows = sum(values[value] for value in new if values[value] > hidden * filled)
-    if not hidden and len(values) >= KEPT:
-        absent = max(0, known - (len(values) - len(new)))
-        rows += max(0, filled - sum(values.values()) - absent * min(values.values()))
-    return rows / filled
+    absent = max(0, known - (len(values) - len(new)))
+    unlisted = filled - sum(values.values()) - absent * min(values.values(), default=0)
+    return (sum(values[value] for value in new) + max(0, unlisted)) / filled

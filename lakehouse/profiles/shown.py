@@ -30,12 +30,12 @@ def _values(column: ColumnProfile, filled: int) -> str:
     if column.quantiles:
         low, middle, high = (column.quantiles[at] for at in (0, 50, 100))
         return f"{low:.4g} … {middle:.4g} … {high:.4g}"
-    if not filled or not column.values:
+    if column.kind != "text" or not filled:
         return "(personal)" if column.kind == "personal" else ""
-    several = column.distinct > _FREQUENT
     frequent = sorted(column.values.items(), key=lambda item: -item[1])[:_FREQUENT]
-    if frequent[0][1] < 2 and several:
-        return "all different"
+    if not frequent:  # none of them has a share to speak of
+        return "many"
+    several = column.distinct > len(frequent)
     return ", ".join(f"{_short(value)} {percent(rows / filled)}" for value, rows in frequent) + (" …" if several else "")
 
 
