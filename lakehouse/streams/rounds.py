@@ -85,7 +85,10 @@ class Rounds:
             except LakehouseError as error:
                 _note(made, table, error)
         if not self._land_only and not made.transient:
-            self._below(made)
+            try:
+                self._below(made)
+            except LakehouseError as error:  # the plan cannot be told: a commit is damaged, the project is being edited
+                _note(made, next(iter(self._landers)), error)
         made.end()
         return made
 

@@ -82,6 +82,18 @@ def test_notebooks_may_be_left_to_others(place: Workspace) -> None:
     assert (only.rows, only.ran, only.failed) == (1, {}, {})
 
 
+def test_a_plan_that_cannot_be_told_does_not_stop_the_landing(place: Workspace) -> None:
+    streams = list(Project.load(place.project).sources.values())
+    place.write({}, {}, "raise ValueError('half an edit')")
+    try:
+        (place.project / "inbox" / "late.txt").write_text("7\n")
+        with place.running():
+            made = next(Rounds(place.settings, streams, 0.0).run(lambda: False))  # type: ignore[arg-type]
+    finally:
+        place.write({}, {}, SOURCES)
+    assert made.rows == 1 and "half an edit" in made.failed[RAW]
+
+
 def test_a_lost_server_is_tried_again_later_and_later(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([SparkLost("gone"), SparkLost("gone"), SparkLost("gone"), Landed(), Landed()])
     slept: list[float] = []
