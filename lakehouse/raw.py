@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lakehouse.errors import LakehouseError, PartitionError, RawError, SourceError
+from lakehouse.manifest import MANIFEST, Manifest, RawFile, entries_of, entry_path, newest_of
 from lakehouse.names import TableName
 from lakehouse.partitions import month
 from lakehouse.source import Delivery, Skipped, Source
@@ -32,22 +33,8 @@ FOLDER = "raw"
 WHOLE = "*"
 """Stands for the partition of a table that has none."""
 
-MANIFEST = "_manifest"
 _ASIDE = ".landing"
 _DAY = 86400
-
-
-@dataclass(frozen=True, slots=True)
-class RawFile:
-    """One delivery: `filename` and `origin` as the source named them, `path` where its bytes lie, `size` in bytes."""
-
-    path: Path
-    filename: str
-    origin: str
-    partition: str | None
-    received_at: datetime
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,40 +59,6 @@ def land(root: Path, source: Source, partition: str | None = None) -> Landing:
     return receive(root, Manifest(folder_of(root, source.name, key)), deliveries, key)
 
 
-class Manifest:
-    """A folder's deliveries in the order they came, read once; what others add is seen when they took a number first."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.read()
-
-    def read(self) -> None:
-        self.entries, self._newest, self._first = [], {}, {}
-        for file in _entries(self.folder):
-            self.add(file)
-
-    def read_new(self) -> None:
-        """What others added."""
-        while (path := _entry_path(self.folder, len(self.entries) + 1)).exists():
-            self.add(entry(path))
-
-    def add(self, file: RawFile) -> None:
-        self.entries.append(file)
-        self._newest[file.filename] = file
-        self._first.setdefault(file.sha256, file)
-
-    def standing(self, filename: str, digest: str) -> RawFile | None:
-        """The newest delivery of that name, or of another, if these are its bytes."""
-        known = self._newest.get(filename)
-        if known is not None or digest not in self._first:
-            return known if known and known.sha256 == digest else None
-        return next((file for file in self._newest.values() if file.sha256 == digest), None)
-
-    def path_of(self, digest: str) -> Path | None:
-        """Where these bytes lie, if they ever came."""
-        return self._first[digest].path if digest in self._first else None
-
-
 def receive(root: Path, manifest: Manifest, deliveries: Iterable[Delivery | Skipped], partition: str | None = None) -> Landing:
     """Takes deliveries into a folder of the lake at `root`, one after another; those before one that fails are there.
 
@@ -127,13 +80,13 @@ def files(root: Path, table: TableName, partitions: Iterable[str] | None = None)
     """The newest delivery of each file of a raw table, by partition and name; `partitions` None means all of it."""
     found: list[RawFile] = []
     for key in _partitions_there(root, table, partitions):
-        found.extend(_newest(_entries(folder_of(root, table, key))).values())
+        found.extend(newest_of(entries_of(folder_of(root, table, key))).values())
     return sorted(found, key=lambda file: (file.partition or "", file.filename))
 
 
 def received(root: Path, table: TableName) -> list[RawFile]:
     """Every delivery of a raw table, older ones of a file included, by partition in the order they came."""
-    return [file for key in _partitions_there(root, table, None) for file in _entries(folder_of(root, table, key))]
+    return [file for key in _partitions_there(root, table, None) for file in entries_of(folder_of(root, table, key))]
 
 
 def identity(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> dict[str, str]:
@@ -146,9 +99,9 @@ def identity(root: Path, table: TableName, partitions: Iterable[str] | None = No
 
 def seen_as(root: Path, table: TableName, partition: str, identity: str) -> list[RawFile]:
     """The files of a partition (or "*") as they were when that was their identity; empty where they never were."""
-    entries = _entries(folder_of(root, table, None if partition == WHOLE else partition))
+    entries = entries_of(folder_of(root, table, None if partition == WHOLE else partition))
     for end in range(len(entries), 0, -1):
-        there = list(_newest(entries[:end]).values())
+        there = list(newest_of(entries[:end]).values())
         if _identity(there) == identity:
             return there
     return []
@@ -181,7 +134,7 @@ def folders(root: Path) -> list[Path]:
 
 def deliveries(folder: Path) -> list[RawFile]:
     """Every file that a folder's manifest names, once. Raises RawError for an entry that is torn."""
-    return list({entry.path: entry for entry in _entries(folder)}.values())
+    return list({entry.path: entry for entry in entries_of(folder)}.values())
 
 
 def flaw(file: RawFile) -> str:
@@ -268,37 +221,13 @@ def _add_entry(root: Path, folder: Path, number: int, file: RawFile) -> bool:
         with aside.open("xb") as out:
             out.write(json.dumps(content, indent=1).encode())
             _sync(out)
-        os.link(aside, _entry_path(folder, number))
+        os.link(aside, entry_path(folder, number))
     except FileExistsError:
         return False
     finally:
         aside.unlink(missing_ok=True)
     _sync(manifest)
     return True
-
-
-def _entry_path(folder: Path, number: int) -> Path:
-    return folder / MANIFEST / f"{number:08d}.json"
-
-
-def _entries(folder: Path) -> list[RawFile]:
-    """All deliveries of a folder in the order they came."""
-    return [entry(path) for path in sorted((folder / MANIFEST).glob("*.json"))]
-
-
-def entry(path: Path) -> RawFile:
-    """What one entry of a manifest says. Raises RawError for one that is torn."""
-    try:
-        content = json.loads(path.read_bytes())
-        content["path"] = path.parent.parent / content["path"]
-        content["received_at"] = datetime.fromisoformat(content["received_at"])
-        return RawFile(**content)
-    except (ValueError, KeyError, TypeError):
-        raise RawError(f"The manifest {path} cannot be understood", "`lakehouse doctor` says what can be done.") from None
-
-
-def _newest(entries: Iterable[RawFile]) -> dict[str, RawFile]:
-    return {entry.filename: entry for entry in entries}
 
 
 def folder_of(root: Path, table: TableName, partition: str | None = None) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from lakehouse import atomic, raw
 from lakehouse.doctor.aside import set_aside
 from lakehouse.errors import RawError
+from lakehouse.manifest import entry
 from lakehouse.settings import Settings
 from lakehouse.trouble import Trouble
 
@@ -32,7 +33,7 @@ def look(settings: Settings, deep: bool) -> Iterator[Trouble]:
 
 def _is_torn(path: Path) -> bool:
     try:
-        raw.entry(path)
+        entry(path)
     except RawError:
         return True
     return False
@@ -40,7 +41,7 @@ def _is_torn(path: Path) -> bool:
 
 def _orphan(manifest: Path) -> Path | None:
     """The one file of the folder that no entry names; None where there are several or none."""
-    named = {raw.entry(path).path for path in manifest.glob("*.json") if not _is_torn(path)}
+    named = {entry(path).path for path in manifest.glob("*.json") if not _is_torn(path)}
     left = [path for path in manifest.parent.iterdir() if path.is_file() and path not in named]
     return left[0] if len(left) == 1 else None
 
