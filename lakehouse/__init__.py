@@ -9,12 +9,19 @@ Only the standard library is imported here, and that lazily: `python3 -m lakehou
 Python the machine has, before any environment exists. So it also stays readable by an old Python 3.
 """
 
-__all__ = ["Source", "Stream", "month", "open"]
+__all__ = ["Folder", "Source", "Stream", "month", "open"]
 
-_HOME = {"Source": "lakehouse.source", "Stream": "lakehouse.source", "month": "lakehouse.partitions", "open": "lakehouse.lake"}
+_HOME = {
+    "Folder": "lakehouse.ingest.folder",
+    "Source": "lakehouse.source",
+    "Stream": "lakehouse.source",
+    "month": "lakehouse.partitions",
+    "open": "lakehouse.lake",
+}
 
 TYPE_CHECKING = False  # what type checkers take for true, without importing typing
 if TYPE_CHECKING:
+    from lakehouse.ingest.folder import Folder
     from lakehouse.lake import open
     from lakehouse.partitions import month
     from lakehouse.source import Source, Stream

@@ -11,6 +11,7 @@ from lakehouse import style
 from lakehouse.contracts import versions
 from lakehouse.errors import LakehouseError, PartitionError
 from lakehouse.finding import Finding
+from lakehouse.ingest import form as forms
 from lakehouse.names import OWN_TABLES, TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import Parameter, ParameterType
@@ -33,6 +34,7 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
     except LakehouseError as error:
         found.add(Finding(sources.FILE, 0, 0, "bad-source", error.what, error.hint))
         project.sources = {}  # so that the rest can be checked
+    found.update(_forms(project))
     for spec in (*project.notebooks.values(), *project.explore.values()):
         found.update(spec.problems)
         if form:
@@ -48,6 +50,17 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
     if root is not None:
         found.update(versions.findings(project, root))
     return sorted(found)
+
+
+def _forms(project: Project) -> Iterator[Finding]:
+    """Sources of which it cannot be told how their files are written."""
+    for source in project.sources.values():
+        if isinstance(source, sources.Stream):
+            continue  # its records land as they come
+        try:
+            forms.of(source)
+        except LakehouseError as error:
+            yield Finding(sources.FILE, 0, 0, "bad-source", error.what, error.hint)
 
 
 def _reads(project: Project, spec: NotebookSpec) -> Iterator[Finding]:

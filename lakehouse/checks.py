@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from lakehouse.contract import Contract, Expectation, Reference
+from lakehouse.contract import Contract, Expectation, Reference, RowSeverity
 from lakehouse.contracts.profiling import KINDS, TIMES, Profiling
 
 KEY = "key_is_unique"
@@ -24,18 +24,24 @@ REFERENCE = "reference"
 PROFILE = "profile"
 """The type of a check of a batch's profile beside those of other batches (see `lakehouse.profiles`)."""
 
+UPSTREAM = "upstream"
+"""The type of the check that nothing above was behind, of contracts that say what to do then (see `lakehouse.upstream`)."""
+
+ELSEWHERE = (REFERENCE, PROFILE, UPSTREAM)
+"""Types of checks that the gate leaves to others."""
+
 MASK = "(personal)"
 """Stands for the values of personal columns."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """One check of a table's rows under a name that stays the same. `type` is an expectation of Great Expectations,
     REFERENCE or PROFILE."""
 
     name: str
     column: str | None
-    severity: Literal["error", "warn"]
+    severity: RowSeverity
     description: str
     type: str
     kwargs: dict[str, Any]
@@ -45,7 +51,7 @@ def of(contract: Contract) -> tuple[Check, ...]:
     """The checks of `contract`, in a fixed order, each name once."""
     seen: dict[str, int] = {}
     named = []
-    listed = (*map(_listed, contract.expectations), *map(_reference, contract.references))
+    listed = (*map(_listed, contract.expectations), *map(_reference, contract.references), *_upstream(contract))
     for check in (*_derived(contract), *listed, *_profiled(contract)):
         seen[check.name] = count = seen.get(check.name, 0) + 1
         named.append(check if count == 1 else replace(check, name=f"{check.name}_{count}"))
@@ -110,3 +116,8 @@ def _profiled(contract: Contract) -> Iterator[Check]:
     for kind in KINDS:
         if rules and rules.rule(kind) and (timed or kind != "freshness"):
             yield Check(f"profile_{kind}", None, rules.severity_of(kind), _SAID[kind], PROFILE, {"kind": kind})
+
+
+def _upstream(contract: Contract) -> Iterator[Check]:
+    if contract.upstream is not None:
+        yield Check("upstream_is_current", None, "warn", "nothing that it reads is behind", UPSTREAM, {})

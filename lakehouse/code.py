@@ -152,13 +152,15 @@ def _promises(contract: Contract) -> dict[str, object]:
         "columns": {name: (column.type, column.nullable) for name, column in contract.columns.items()},
         "expectations": [(one.type, one.kwargs, one.severity) for one in contract.expectations],
         # Named only where there are any: a form that learns a key must not make every table stale.
+        **({"quarantine": contract.quarantine.at_most} if contract.quarantine.at_most != 0.01 else {}),
         **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
         **({} if contract.profile == Profiling() else {"profile": contract.model_dump(mode="json", include={"profile"})}),
     }
 
 
 def _reading(source: Source) -> dict[str, object]:
-    return {"format": source.format, "options": dict(source.options)}
+    columns = {"columns": [*source.columns, "optional", *source.optional]} if source.columns or source.optional else {}
+    return {"format": source.format, "options": dict(source.options), **columns}
 
 
 @lru_cache(maxsize=8)

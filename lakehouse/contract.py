@@ -15,6 +15,7 @@ from lakehouse.contracts.values import ColumnName, ColumnType, Partitions, Space
 from lakehouse.errors import ContractError
 from lakehouse.finding import Finding
 from lakehouse.names import LAYERS, did_you_mean
+from lakehouse.quarantine import conditions
 from lakehouse.yamllines import Place
 
 FOLDER = "assets/contracts"
@@ -23,6 +24,8 @@ RULE = "bad-contract"
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
 
 Severity = Literal["error", "warn"]
+RowSeverity = Literal["error", "warn", "quarantine"]
+Upstream = Literal["wait", "last_good"]
 
 
 class Column(Strict):
@@ -38,6 +41,8 @@ class Column(Strict):
     """What it holds, for people."""
     personal: bool = False
     """true masks its values wherever rows are shown."""
+    round: Annotated[int, Field(ge=0, le=15)] | None = None
+    """Digits after the point to which two values must agree to be equal; left out, exactly."""
 
 
 class Reference(Strict):
@@ -73,8 +78,8 @@ class Expectation(Strict):
     """Its name, such as expect_column_values_to_be_between."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """Its arguments, such as column, min_value or value_set."""
-    severity: Severity = "error"
-    """error publishes nothing, warn publishes and reports."""
+    severity: RowSeverity = "error"
+    """error publishes nothing, warn publishes and reports, quarantine publishes without the rows that break it."""
     reason: str = ""
     """Why it is expected; shown where it fails."""
 
@@ -86,6 +91,13 @@ class Expectation(Strict):
             value = self.kwargs.get(argument, [])
             named.extend([value] if isinstance(value, str) else map(str, value))
         return tuple(named)
+
+
+class Quarantine(Strict):
+    """How much of a write may be set aside by expectations of severity quarantine."""
+
+    at_most: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The share of its rows; with more, nothing is published."""
 
 
 class Contract(Strict):
@@ -109,12 +121,16 @@ class Contract(Strict):
     """The table's months; left out, the table is written whole."""
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
     """Partitions that one run takes at most; left out, all."""
+    upstream: Upstream | None = None
+    """When what it reads failed or is overdue: wait, or run on the last_good version; left out, it waits for what failed."""
     columns: Annotated[dict[ColumnName, Column], Field(min_length=1, json_schema_extra={"additionalProperties": False})]
     """Every column, in the table's order."""
     references: tuple[Reference, ...] = Field(default=(), strict=False)
     """Columns whose values stand in other tables."""
     expectations: tuple[Expectation, ...] = Field(default=(), strict=False)
     """What else must hold for its rows."""
+    quarantine: Quarantine = Quarantine()
+    """How many rows may be set aside, by the expectations of severity quarantine."""
     profile: OrOff[Profiling] = Profiling()
     """What is unusual beside other batches, or off."""
 
@@ -187,6 +203,13 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
         if name in contract.columns and contract.columns[name].nullable:
             message = f"columns.{name} may be null, but it is part of the {'key' if at[0] == 'key' else 'partitions'}"
             yield ("columns", name), message, "Write nullable: false."
+    for number, expectation in enumerate(contract.expectations):
+        if expectation.severity == "quarantine":
+            try:
+                conditions.misfit(expectation.type, expectation.kwargs)
+            except conditions.NotRowWise as error:
+                at = ("expectations", str(number), "severity")
+                yield at, f"{'.'.join(at)}: rows cannot be set aside by it: {error}", "Write severity: error, or warn."
     if contract.profile and contract.columns.get(contract.profile.by or "", _STRING).personal:
         yield ("profile", "by"), f"{contract.profile.by} is personal: its values would be told", "Name another column."
     if contract.partitions and contract.columns.get(contract.partitions.column, _STRING).type != "string":
@@ -202,6 +225,7 @@ _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     ("expectations", "*"): tuple(Expectation.model_fields),
     ("references", "*"): tuple(Reference.model_fields),
     ("partitions",): tuple(Partitions.model_fields),
+    ("quarantine",): tuple(Quarantine.model_fields),
     ("profile",): tuple(Profiling.model_fields),
     ("profile", "*"): (*DistributionRule.model_fields, *Pinned.model_fields),
     ("profile", "*", "*"): tuple(ColumnRules.model_fields),

@@ -8,6 +8,7 @@
     ├── NotebookError         a notebook cannot be read or breaks the notebook contract
     ├── ContractError         a contract file is wrong
     ├── SourceError           a source is declared wrongly or could not deliver
+    │   └── BatchRefused      raw files that cannot be read, or of whose rows too many do not fit
     ├── UnknownName           no such table, asset, model, parameter (nearest names given)
     ├── UndeclaredTable       a read or write at run time that the notebook's own text does not show
     ├── ParameterError        a parameter's name or value
@@ -71,6 +72,10 @@ class ContractError(LakehouseError):
 
 
 class SourceError(LakehouseError):
+    pass
+
+
+class BatchRefused(SourceError):
     pass
 
 

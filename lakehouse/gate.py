@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import (
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 from lakehouse import checks
-from lakehouse.checks import KEY, MASK, PARTITIONS, PROFILE, REFERENCE, Check
+from lakehouse.checks import ELSEWHERE, KEY, MASK, PARTITIONS, Check
 from lakehouse.contract import Contract
 from lakehouse.errors import ContractError
 from lakehouse.record import CheckRecord
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _EXAMPLES = 5
+_WITH_ROWS = {"result_format": "BASIC", "include_unexpected_rows": True}
 # Expectations that judge each row and can name those that do not fit.
 _ROW_BY_ROW = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
 # Of these, those that judge a row by the others beside it.
@@ -38,15 +39,15 @@ Judging = Literal["all", "rows", "table"]
 
 
 def audit(frame: DataFrame, contract: Contract, partitions: list[str], judging: Judging = "all") -> list[CheckRecord]:
-    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order; references and
-    profiles are left out.
+    """The outcome of every check of `contract` on the rows of `frame`, in the contract's order; references, profiles and
+    those of severity quarantine, which the rows keep by now, are left out.
 
     `partitions` are those the run may write. Of rows that are merged, `judging` "rows" holds what judges each row by
     itself; "table", for the table as it will stand, the rest but the key (see `lakehouse.merge`).
     Examples are bounded, and masked where a column is marked personal.
     Raises ContractError when an expectation does not exist or cannot be computed as written.
     """
-    asked = [check for check in checks.of(contract) if check.type not in (REFERENCE, PROFILE)]
+    asked = [check for check in checks.of(contract) if check.type not in ELSEWHERE and check.severity != "quarantine"]
     expectations = [_expectation(check, contract, partitions) for check in asked]
     if judging != "all":
         expectations = [one for one in expectations if _judges_each_row(one) == (judging == "rows") and one.meta["check"] != KEY]
@@ -63,7 +64,7 @@ def audit(frame: DataFrame, contract: Contract, partitions: list[str], judging: 
     quick = [one for one in expectations if isinstance(one, _ROW_BY_ROW)]
     passed = {name for name, result in _validate(batch, quick, "BOOLEAN_ONLY").items() if result.success}
     rest = [one for one in expectations if one.meta["check"] not in passed]
-    results = _validate(batch, rest, "BASIC")
+    results = _validate(batch, rest, _WITH_ROWS)
     return [
         _passed(check, contract) if check.name in passed else _record(check, contract, results.get(check.name)) for check in asked
     ]
@@ -73,7 +74,7 @@ def _judges_each_row(expectation: Any) -> bool:
     return isinstance(expectation, _ROW_BY_ROW) and not isinstance(expectation, _AMONG_ROWS)
 
 
-def _validate(batch: Any, expectations: list[Any], result_format: str) -> dict[str, Any]:
+def _validate(batch: Any, expectations: list[Any], result_format: str | dict[str, Any]) -> dict[str, Any]:
     if not expectations:
         return {}
     report = batch.validate(gx.ExpectationSuite(name="write", expectations=expectations), result_format=result_format)
@@ -119,6 +120,7 @@ def _record(check: Check, contract: Contract, result: Any) -> CheckRecord:
         observed=_failure_to_compute(result, contract) or ("" if observed is None else f"observed {_plain(observed)}"),
         unexpected=outcome.get("unexpected_count"),
         examples=_examples(check, contract, outcome.get("partial_unexpected_list") or []),
+        rows=_rows(check, contract, outcome.get("unexpected_rows")),
         description=check.description,
     )
 
@@ -142,6 +144,18 @@ def _examples(check: Check, contract: Contract, values: list[Any]) -> list[Any]:
         return [MASK] * bool(values)
     distinct = list(dict.fromkeys(str(_plain(value)) for value in values if value is not None))
     return distinct[:_EXAMPLES]
+
+
+def _rows(check: Check, contract: Contract, rows: Any) -> list[dict[str, Any]]:
+    """A few rows that do not fit, by the table's key and the columns that the check speaks of; personal values masked."""
+    named = [check.column] if check.column else [*check.kwargs.get("column_list", ()), *_pair(check)]
+    shown = [name for name in dict.fromkeys((*contract.key, *named)) if name in contract.columns]
+    few = rows[:_EXAMPLES] if isinstance(rows, list) and shown else []
+    return [{name: MASK if contract.columns[name].personal else _plain(row.get(name)) for name in shown} for row in few]
+
+
+def _pair(check: Check) -> list[str]:
+    return [check.kwargs[name] for name in ("column_A", "column_B") if name in check.kwargs]
 
 
 def _plain(value: Any) -> Any:

@@ -8,24 +8,22 @@ the kernel, to the user's sandbox otherwise.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables
+from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables, upstream
 from lakehouse.errors import NotebookError, UndeclaredTable, UnknownName
+from lakehouse.ingest import batch, reading
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.partitions import NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.publish import Publisher
-from lakehouse.raw import RawFile
 from lakehouse.record import Result
-from lakehouse.source import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,16 +94,28 @@ class Lake:
             partitions=self.partitions,
             parameters=recorded(self._spec, self.parameters),
             inputs={table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()},
+            behind={} if self.in_sandbox else self._behind(),
             code=code.explain(self._project, self._spec),
             target="sandbox" if self.in_sandbox else "lake",
         )
 
+    def _behind(self) -> dict[str, str]:
+        """What of its inputs is behind, as the runner told and as the lake tells; said once."""
+        found = {**upstream.behind(self._project, self._root, self._spec, self.partitions), **upstream.told()}
+        for table, why in found.items():
+            print(f"warning: {table}: the last good version is read: {why}")
+        return found
+
     @cached_property
     def spark(self) -> SparkSession:
         """This notebook's own Spark session on the shared server."""
+        from lakehouse.spark import columns
         from lakehouse.spark.session import connect
 
-        return connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+        session = connect(self._settings, os.environ.get("LAKEHOUSE_SESSION"))
+        if not self.in_sandbox:
+            columns.follow(session, self._root)
+        return session
 
     def read(self, table: str, *, partitions: Coverage = "own", version: int | None = None) -> DataFrame:
         """The rows of `table` at the version this run pinned.
@@ -113,10 +123,12 @@ class Lake:
         In a notebook with partitions, its own by default; "all", "until" (own and all before) or a window such as
         (-1, 0) reads others. "new" is for notebooks that only merge: what came since the run before had read it, and all
         of it where that cannot be told (see `lakehouse.arrivals`), in the sandbox and by `--force`.
-        Raw files come as columns of text, with `_source_file`, `_source_sha256` and `_received_at`.
+        Raw files come as columns of text, with `_source_file`, `_source_sha256` and `_received_at`; rows that do not fit
+        are left out, and go to the quarantine when the run publishes.
         `version` travels in time and is for exploring only.
         Raises UndeclaredTable for a table that the notebook's text does not name, UnknownName for one not built,
-        NotebookError for "new" in a notebook that does more than merge.
+        NotebookError for "new" in a notebook that does more than merge, BatchRefused for raw files that cannot be read,
+        or of whose rows too many do not fit.
         """
         name = TableName.parse(table)
         self._declared(name, self._spec.reads, "read")
@@ -269,6 +281,8 @@ class Lake:
 
     def _new_rows(self, table: TableName) -> DataFrame | None:
         """The rows that came since the run before, None where all of them are to be read."""
+        from lakehouse.spark.columns import called
+
         path, version = self._resolver.path(table), self._pin(table)
         files = arrivals.new_data(path, version, self._read_before.get(table.dotted))
         if files is None:
@@ -277,22 +291,29 @@ class Lake:
         there = self.spark.sql(f"select * from {self._relation(table, NEW, None)}")
         if not files:
             return there.limit(0)
-        return self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+        found = self.spark.read.schema(there.schema).option("basePath", str(path)).parquet(*map(str, files))
+        return called(table, found.select(*found.columns))
 
     def _read_raw(self, table: TableName, coverage: Coverage) -> DataFrame:
+        from lakehouse.spark.columns import called
+
         source = self._project.sources[table]
         files = raw.files(self._root, table, inputs.covered(self._project, table, coverage, self.partitions))
         if coverage == NEW and files:
             new = arrivals.new_files(self._root, table, self._read_before.get(table.dotted))
             print(f"{table}: {len(new)} of {len(files)} files are new")
-            rows = raw_rows(self.spark, self._root, source, new or files[-1:])
+            taken = batch.take(self._root, source, new or files[-1:])
+            self._publisher.note_raw(taken, whole=False)
+            rows = called(table, reading.rows(self.spark, self._root, taken))
             return rows if new else rows.limit(0)
         if not files:
             raise UnknownName(
                 f"No file of {table} has landed for {', '.join(self.partitions) or 'it'}",
                 f"To land it: lakehouse run {table.slashed}",
             )
-        return raw_rows(self.spark, self._root, source, files)
+        taken = batch.take(self._root, source, files)
+        self._publisher.note_raw(taken)
+        return called(table, reading.rows(self.spark, self._root, taken))
 
     def _declared(self, table: TableName, found: Any, verb: str) -> None:
         """Refuses what the notebook's own text does not show: lineage is made of that text."""
@@ -320,24 +341,6 @@ class Lake:
             f"{self._spec.name.slashed}{months}: reads come from the lake at {self._root}, your sandbox first; "
             f"writes go to your sandbox ({where.name}). Nothing here changes the lake. See: lakehouse sandbox"
         )
-
-
-def raw_rows(spark: SparkSession, root: Path, source: Source, files: Iterable[RawFile]) -> DataFrame:
-    """The rows of these raw files as `source` says they are read, with where each came from."""
-    from pyspark.sql import functions as F
-
-    known = {str(file.path): (str(file.path.relative_to(root / "raw")), file) for file in files}
-    facts = spark.createDataFrame(
-        [(path, short, file.sha256, file.received_at.isoformat()) for path, (short, file) in known.items()],
-        "_path string, _source_file string, _source_sha256 string, _received_at string",
-    ).withColumn("_received_at", F.col("_received_at").cast("timestamp"))
-    # Spark takes braces and brackets in a folder's name for a pattern.
-    literal = [re.sub(r"([{}\[\]*?\\])", r"\\\1", path) for path in known]
-    rows = spark.read.format(source.format).options(**source.options).load(literal)
-    # Spark names a file by its URI; "+" is a plus there, but url_decode would make it a space.
-    uri = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
-    named = rows.withColumn("_path", F.regexp_replace(uri, "^file:/+", "/"))
-    return named.join(F.broadcast(facts), "_path").select(*rows.columns, "_source_file", "_source_sha256", "_received_at")
 
 
 def recorded(spec: NotebookSpec, bound: Mapping[str, Any]) -> dict[str, Any]:

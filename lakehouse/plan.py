@@ -14,6 +14,7 @@ from typing import Any
 
 from lakehouse import code, inputs, making, reasons
 from lakehouse.errors import PartitionError
+from lakehouse.ingest import folder
 from lakehouse.inputs import WHOLE
 from lakehouse.making import Making
 from lakehouse.names import TableName
@@ -91,7 +92,9 @@ class _Planner:
             return (Reason("asked"),)
         if asset.layer == "raw":
             landed = inputs.identity(self.project, self.root, asset, OWN, [] if key is None else [key])
-            return () if landed else (Reason("not landed"),)
+            if not landed:
+                return (Reason("not landed"),)
+            return reasons.arrived(folder.news(self.root, self.project.sources[asset], key))
         spec = self.project.notebooks[asset]
         made = self._made(spec, key)
         if made is None:

@@ -102,6 +102,12 @@ class Project:
         own = [self.contracts[table].partitions for table in spec.outputs if table in self.contracts] if spec else []
         return next((space for space in own if space is not None), None)
 
+    def backfill_chunk(self, asset: TableName) -> int | None:
+        """How many of its partitions one run takes at most: the smallest that the contracts of its tables say; None: all."""
+        spec = self.notebooks.get(asset)
+        said = [self.contracts[table].backfill_chunk for table in (spec.outputs if spec else ()) if table in self.contracts]
+        return min((one for one in said if one is not None), default=None)
+
     def bind(self, asset: TableName, values: Mapping[str, object], today: date | None = None) -> dict[str, Any]:
         """The notebook's parameters, typed, its partitions existing ones. Raises ParameterError, PartitionError."""
         spec = self.notebook(asset)
@@ -192,9 +198,10 @@ class Project:
         return {asset for text in texts if text.endswith("+") for asset in self.select([text])} - named
 
     def streams(self, selection: Iterable[str]) -> set[TableName]:
-        """The streams that a selection names, other than by a pattern. Raises UnknownName."""
-        named = [text for text in selection if not text.strip().removesuffix("+").endswith("*")]
-        return {asset for asset in self.select(named) if isinstance(self.sources.get(asset), Stream)}
+        """The streams that a selection names itself, by no pattern and not as what lies above. Raises UnknownName."""
+        named = {text.strip().removeprefix("+").removesuffix("+") for text in selection}
+        assets = self.select(text for text in named if not text.endswith("*"))
+        return {asset for asset in assets if isinstance(self.sources.get(asset), Stream)}
 
     def _named(self, core: str, wanted: str) -> list[TableName]:
         if core == "*":

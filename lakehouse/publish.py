@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,16 @@ from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
 from lakehouse.profiles.audit import Profiler
+from lakehouse.quarantine import table as quarantine
+from lakehouse.quarantine.split import Split, split
 from lakehouse.record import CheckRecord, ModelVersion, Result, Write
+from lakehouse.spark import columns
 from lakehouse.spark.session import spark_seconds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from lakehouse.ingest.batch import Batch
     from lakehouse.lake import Lake
 
 # Commits and the files of old versions outlive Delta's default month: lineage and time travel need them, and only
@@ -48,6 +52,8 @@ class _Staged:
     frame: DataFrame
     partitions: list[str]
     changes: DataFrame | None = None
+    split: Split | None = None
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Publisher:
@@ -56,6 +62,7 @@ class Publisher:
     def __init__(self, lake: Lake, result: Result) -> None:
         self._lake, self.result = lake, result
         self._staged: dict[TableName, _Staged] = {}
+        self._raw: list[tuple[Batch, bool]] = []
         self._profiler = Profiler(lake._root, None if lake.in_sandbox else self._folder)
         # For each table to be merged into, the version against which it was audited (None: there was no table), and
         # the changes that change something there.
@@ -103,8 +110,18 @@ class Publisher:
             )
         return contract
 
+    def note_raw(self, batch: Batch, *, whole: bool = True) -> None:
+        """What a read left out of raw files goes to the quarantine when the run publishes; `whole` says that the files
+        are all of their partitions."""
+        for warning in batch.warnings:
+            print(f"warning: {warning}")
+        if batch.misfits:
+            print(f"warning: {batch.source.table}: {len(batch.misfits):,} rows do not fit and are left out")
+        self._raw.append((batch, whole))
+
     def _stage(self, staged: _Staged) -> None:
         if staged.contract is not None:
+            staged = self._set_aside(staged, staged.contract)
             self._audit(staged)
         self._staged[staged.table] = staged
         spec = self._lake._spec
@@ -124,6 +141,8 @@ class Publisher:
                 raise LakeError(what, "Nothing was published. Run it again.")
             if now != self._audited[item.table][0]:
                 self._audit(item)
+        with self._spending("publishing"):
+            self._publish_quarantine(ready)
         for item in ready:
             with self._spending("publishing"):
                 self._publish(item)
@@ -161,28 +180,61 @@ class Publisher:
     def _compute(self, frame: DataFrame, table: TableName, contract: Contract | None) -> _Staged:
         from lakehouse.spark.session import checkpoint
 
+        told: dict[str, list[str]] = {}
+        if not self._lake.in_sandbox:
+            with self._spending("lineage"):
+                found = columns.told(frame, self._lake._root, table)
+                told = {name: sources for name, sources in found.items() if contract is None or name in contract.columns}
         computed = checkpoint(frame)
         partitions = list(self._lake.partitions)
         if contract and contract.partitions and not partitions:
             column = contract.partitions.column
             partitions = sorted(str(row[0]) for row in computed.select(column).distinct().collect())
-        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [])
+        return _Staged(table, contract, computed, partitions if contract and contract.partitions else [], columns=told)
+
+    def _set_aside(self, staged: _Staged, contract: Contract) -> _Staged:
+        """Without the rows that break an expectation of severity quarantine; a merge leaves what stands under their keys."""
+        with self._spending("auditing"):
+            if staged.changes is None:
+                parts = split(staged.frame, contract)
+                staged = replace(staged, frame=parts.fits, split=parts)
+            else:
+                parts = split(staged.changes, contract, f"not {merge.DELETED}")
+                staged = replace(staged, frame=merge.kept(parts.fits), changes=parts.fits, split=parts)
+        if parts.count:
+            print(f"warning: {staged.table}: {parts.count:,} rows are set aside (`lakehouse quarantine` when published)")
+        return staged
+
+    def _publish_quarantine(self, ready: list[_Staged]) -> None:
+        """Before the tables: a crash in between leaves rows in quarantine that the next run puts there again."""
+        found = quarantine.SetAside()
+        for batch, whole in self._raw:
+            found.add_raw(self._lake._root, batch, whole)
+        for item in ready:
+            if item.split is not None:
+                found.add(item.table, item.partitions, item.split.aside, item.split.count, whole=item.changes is None)
+        self.result.set_aside = found.rows
+        if not self._lake.in_sandbox:
+            quarantine.publish(self._lake.spark, self._lake._root, self.result.run_id, found)
+        self._raw.clear()
 
     def _audit(self, staged: _Staged) -> None:
-        from lakehouse import gate, references
+        from lakehouse import gate, references, upstream
 
-        assert staged.contract is not None
+        assert staged.contract is not None and staged.split is not None
         with self._spending("auditing"):
             if staged.changes is None:
                 checks = gate.audit(staged.frame, staged.contract, staged.partitions)
             else:
                 checks = self._audit_merge(staged)
             contracts = self._lake._project.contracts
+            checks += staged.split.records
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
         # Rows that are refused are nothing to compare, and may lie in partitions that are none.
         if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
             with self._spending("profiling"):
                 checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
+        checks += upstream.audit(staged.contract, self.result.behind)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
         broken = [check for check in checks if _broke(check)]
@@ -281,6 +333,7 @@ class Publisher:
             version=published.version,
             rows=published.rows,
             partition_rows=published.partition_rows if staged.partitions and staged.changes is None else {},
+            columns=staged.columns,
         )
         self.result.writes = [item for item in self.result.writes if item.table != write.table] + [write]
         where = "your sandbox" if self._lake.in_sandbox else "the lake"
@@ -322,7 +375,7 @@ class Publisher:
 
 
 def _broke(check: CheckRecord) -> bool:
-    return not check.passed and check.severity == "error"
+    return not check.passed and check.severity != "warn"
 
 
 def describe(check: CheckRecord) -> str:

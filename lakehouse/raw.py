@@ -26,7 +26,7 @@ from typing import BinaryIO
 from lakehouse.errors import LakehouseError, PartitionError, RawError, SourceError
 from lakehouse.names import TableName
 from lakehouse.partitions import month
-from lakehouse.source import Delivery, Source
+from lakehouse.source import Delivery, Skipped, Source
 
 FOLDER = "raw"
 WHOLE = "*"
@@ -52,10 +52,12 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What one landing brought: `new` deliveries, and files that were there already, byte for byte."""
+    """What one landing brought: `new` deliveries, files that were there already, byte for byte, and what the source did
+    not give yet."""
 
     new: tuple[RawFile, ...] = ()
     unchanged: tuple[RawFile, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def land(root: Path, source: Source, partition: str | None = None) -> Landing:
@@ -104,18 +106,21 @@ class Manifest:
         return self._first[digest].path if digest in self._first else None
 
 
-def receive(root: Path, manifest: Manifest, deliveries: Iterable[Delivery], partition: str | None = None) -> Landing:
+def receive(root: Path, manifest: Manifest, deliveries: Iterable[Delivery | Skipped], partition: str | None = None) -> Landing:
     """Takes deliveries into a folder of the lake at `root`, one after another; those before one that fails are there.
 
     Raises what `deliveries` raises, and RawError if the lake cannot be written.
     """
-    new, unchanged = [], []
+    new, unchanged, skipped = [], [], []
     with _writing(manifest.folder):
         _clear_aside(root)
         for delivery in deliveries:
+            if isinstance(delivery, Skipped):
+                skipped.append(delivery)
+                continue
             file, added = _land_one(root, manifest, delivery, partition)
             (new if added else unchanged).append(file)
-    return Landing(tuple(new), tuple(unchanged))
+    return Landing(tuple(new), tuple(unchanged), tuple(skipped))
 
 
 def files(root: Path, table: TableName, partitions: Iterable[str] | None = None) -> list[RawFile]:
@@ -202,11 +207,11 @@ def _own_partition(source: Source, partition: str | None) -> str | None:
         raise PartitionError(f"{source.table}: {error.what}", error.hint) from None
 
 
-def given(what: str, function: str, call: Callable[[], Iterable[Delivery]]) -> Iterator[Delivery]:
+def given(what: str, function: str, call: Callable[[], Iterable[Delivery | Skipped]]) -> Iterator[Delivery | Skipped]:
     """What a source's `function` gives, or raises SourceError for `what`, as for its own failures."""
     try:
         for delivery in call():
-            if not isinstance(delivery, Delivery) or not delivery.filename:
+            if not isinstance(delivery, (Delivery, Skipped)) or not delivery.filename:
                 raise SourceError(f"{what}: the source gave {delivery!r:.80}", "It must give Delivery(filename, content).")
             yield delivery
     except LakehouseError:

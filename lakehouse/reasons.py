@@ -13,8 +13,9 @@ from lakehouse.inputs import WHOLE
 from lakehouse.names import TableName
 
 Kind = Literal[
-    "forced", "asked", "not landed", "landed", "never built", "foreign", "restored", "code", "parameters", "input", "upstream"
-]
+    "forced", "asked", "not landed", "landed", "arrived", "never built", "foreign", "restored", "code", "parameters", "input",
+    "upstream",
+]  # fmt: skip
 _SHOWN = 12
 
 
@@ -44,6 +45,7 @@ class Reason:
             "asked": "asked for: what came since lands",
             "not landed": "not landed yet",
             "landed": "landed",
+            "arrived": f"files arrived: {listed}",
             "never built": "never built",
             "foreign": "changed by something other than its notebook",
             "restored": "restored to an older version",
@@ -52,6 +54,11 @@ class Reason:
             "input": f"{self.table} changed{where}",
             "upstream": f"{self.table} is being rebuilt",
         }[self.kind]
+
+
+def arrived(names: Iterable[str]) -> tuple[Reason, ...]:
+    """Files that lie in a source's folder and have not landed."""
+    return _reason("arrived", None, tuple(Change(name) for name in names))
 
 
 def code(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Reason, ...]:

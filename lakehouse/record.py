@@ -25,12 +25,16 @@ PARTIAL = ".notebook.partial.ipynb"
 
 
 class Write(BaseModel):
-    """One published version of a table; `partition_rows` counts this commit's rows by partition."""
+    """One published version of a table; `partition_rows` counts this commit's rows by partition.
+
+    `columns` tells of each column, where it can be told, which it comes from: {"late": ["silver.flights.arrival_delay"]}.
+    """
 
     table: str
     version: int
     rows: int
     partition_rows: dict[str, int] = {}
+    columns: dict[str, list[str]] = {}
 
 
 class ModelVersion(BaseModel):
@@ -43,33 +47,43 @@ class ModelVersion(BaseModel):
 
 
 class CheckRecord(BaseModel):
-    """One check's outcome on the rows of one write; `unexpected` counts rows, `examples` shows a few values."""
+    """One check's outcome on the rows of one write; `unexpected` counts rows, `examples` shows a few values.
+
+    `rows` shows a few of the rows that do not fit: their key, and the columns that the check speaks of.
+    """
 
     table: str
     name: str
     column: str | None = None
-    severity: Literal["error", "warn"] = "error"
+    severity: Literal["error", "warn", "quarantine"] = "error"
     passed: bool
     observed: str = ""
     unexpected: int | None = None
     examples: list[Any] = []
+    rows: list[dict[str, Any]] = []
     description: str = ""
 
 
 class Result(BaseModel):
-    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then."""
+    """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then.
+
+    `set_aside` are the rows that it left out of each table, or of the files of each raw table; `behind` the tables of
+    which it read the last good version, and why that was not the newest that could be.
+    """
 
     run_id: str
     asset: str
     partitions: list[str] = []
     parameters: dict[str, Any] = {}
     inputs: dict[str, dict[str, Any]] = {}
+    behind: dict[str, str] = {}
     code: dict[str, str] = {}
     contracts: dict[str, dict[str, Any]] = {}
     target: str = "lake"
     writes: list[Write] = []
     models: list[ModelVersion] = []
     checks: list[CheckRecord] = []
+    set_aside: dict[str, int] = {}
     timings: dict[str, float] = {}
 
 
@@ -144,6 +158,17 @@ def results_newest_first(root: Path, asset: TableName) -> Iterator[Result]:
     for run in reversed(_runs(root, asset)):
         if (result := read_result(run)) is not None:
             yield result
+
+
+def endings_newest_first(root: Path, asset: TableName) -> Iterator[RunRecord]:
+    """As `newest_first`, and runs that published with no runner of ours above them (plain papermill) as succeeded."""
+    for run in reversed(_runs(root, asset)):
+        try:
+            yield RunRecord.read(run)
+        except (FileNotFoundError, ValueError):
+            result = read_result(run)
+            if result is not None and result.writes:
+                yield RunRecord(**result.model_dump(), status="succeeded", started=started(result.run_id))
 
 
 def forget_notebooks(root: Path, asset: TableName, keep_days: int) -> None:

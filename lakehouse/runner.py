@@ -9,6 +9,7 @@ imported. One process runs one notebook at a time: a run's variables travel to i
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import resource
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltalog, errors, record, tables, unfinished
+from lakehouse import deltalog, errors, record, tables, unfinished, upstream
 from lakehouse.errors import Cancelled, CellFailed, CellTimeout, KernelDied, LakehouseError, NotebookError, RunFailed
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
@@ -48,6 +49,7 @@ class _Run:
     labels: dict[str, str]
     waited: float = 0.0
     force: bool = False
+    behind: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     wall: float = field(default_factory=time.time)
     oom_kills: int = field(default_factory=lambda: _oom_kills())
@@ -66,11 +68,13 @@ def run(
     labels: Mapping[str, str] | None = None,
     waited: float = 0.0,
     force: bool = False,
+    behind: Mapping[str, str] | None = None,
 ) -> RunRecord:
     """Runs the notebook of `asset` with these parameter values and returns what it left behind.
 
     `waited` is for how many seconds it could have run already, and waited for its turn: kept with the other timings.
     `force` reads whole what the notebook reads as "new".
+    `behind` are inputs of which the caller knows that they are not the newest, and why (see `lakehouse.upstream`).
 
     Raises ParameterError, PartitionError, UnknownName, SetupError or LakeError before any kernel starts; afterwards CellFailed,
     KernelDied, CellTimeout, Cancelled, AuditFailed or SparkLost, each with the executed notebook kept and recorded.
@@ -79,7 +83,8 @@ def run(
     project = Project.load(settings.project)
     spec = project.notebook(asset)
     parameters = project.bind(asset, values)
-    run = _Run(asset, spec, parameters, record.new_run_id(), settings.root, origin, dict(labels or {}), waited, force)
+    run_id = record.new_run_id()
+    run = _Run(asset, spec, parameters, run_id, settings.root, origin, dict(labels or {}), waited, force, dict(behind or {}))
     record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
     _settle_abandoned(spec, settings)
     _make_folder(run)
@@ -158,6 +163,7 @@ def _run_environment(run: _Run, settings: Settings) -> Iterator[None]:
         "LAKEHOUSE_RUN_ID": run.run_id,
         "LAKEHOUSE_SESSION": str(uuid.uuid4()),
         "LAKEHOUSE_FORCE": "1" if run.force else "",
+        upstream.TOLD: json.dumps(run.behind),
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
@@ -285,7 +291,7 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
     notebook, started = _keep_notebook(run, failure)
     seconds = time.monotonic() - run.began
     timings = {**result.timings, "waiting": run.waited, "starting": started}
-    busy = sum(timings.get(part, 0.0) for part in ("starting", "spark", "auditing", "profiling", "publishing"))
+    busy = sum(timings.get(part, 0.0) for part in ("starting", "spark", "lineage", "auditing", "profiling", "publishing"))
     timings["python"] = max(0.0, seconds - busy)
     status = "succeeded" if failure is None else "cancelled" if isinstance(failure, Cancelled) else "failed"
     kept = RunRecord(

@@ -40,19 +40,25 @@ def rows(path: Path) -> int | None:
 
 
 def compare(settings: Settings, table: TableName) -> Comparison:
-    """Row by row, by content. Raises UnknownName where the sandbox has no such table, or the lake has none yet."""
+    """Row by row, by content, rounded as the contract says.
+
+    Raises UnknownName where the sandbox has no such table, or the lake has none yet.
+    """
     from pyspark.sql import functions as F
 
+    from lakehouse.project import Project
+    from lakehouse.spark.content import rounded
     from lakehouse.spark.session import connect
 
     _existing(settings, table)
+    contract = Project.load(settings.project).contracts.get(table)
     lake = tables.Resolver(settings.root)
     spark = connect(settings)
     try:
         here = spark.sql(f"select * from {tables.Resolver(settings.root, sandbox=True).plain(table)}")
         there = spark.sql(f"select * from {lake.plain(table)}")
         columns = [name for name in there.columns if name in here.columns]
-        here, there = here.select(columns), there.select(columns)
+        here, there = (rounded(frame.select(columns), contract) for frame in (here, there))
         only_here, only_there = here.exceptAll(there), there.exceptAll(here)
         counts = only_here.count(), only_there.count(), here.count()
         either = [

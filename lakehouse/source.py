@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from lakehouse.errors import LakehouseError, SourceError
 from lakehouse.names import TableName
@@ -27,21 +27,38 @@ class Delivery:
     content: bytes | Path
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that the source has but does not give yet, and why; told, and looked for again."""
+
+    filename: str
+    why: str
+
+
 @dataclass(frozen=True)
 class Source:
     """What lands in one raw table. Raises SourceError when declared wrongly.
 
     `fetch(partition)` gives the files of one month, or of everything (`None`) when there are no `partitions`.
-    `format` and `options` are Spark's, for reading the files.
+    `format` and `options` are Spark's, for reading the files. What does not fit is judged at the read: `columns` are
+    those that every file has (in any order; none: those of the first delivery), `optional` those that a file may have
+    or not. `tolerance` is the share of a batch's rows that may be left out because they do not fit. `varying` columns
+    may change the kind or unit of their values; a suspected change of unit in another warns, or refuses with
+    `units="error"`.
     """
 
     table: str
-    fetch: Callable[[str | None], Iterable[Delivery]]
+    fetch: Callable[[str | None], Iterable[Delivery | Skipped]]
     partitions: PartitionSpace | None = None
     format: str = "csv"
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     description: str = ""
     owner: str = ""
+    columns: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    varying: tuple[str, ...] = ()
+    tolerance: float = 0.01
+    units: Literal["warn", "error"] = "warn"
 
     def __post_init__(self) -> None:
         _refuse_other_tables("Source", self.table)
@@ -49,6 +66,15 @@ class Source:
             raise SourceError(f"Source {self.table}: fetch is not a function", "Give one that takes a partition or None.")
         if self.format not in FORMATS:
             raise SourceError(f"Source {self.table}: unknown format {self.format!r}", f"Use {', '.join(FORMATS)}.")
+        for name in ("columns", "optional", "varying"):
+            given = getattr(self, name)
+            if isinstance(given, str) or not all(isinstance(column, str) for column in given):
+                raise SourceError(f"Source {self.table}: {name} = {given!r} are no names", f'Write {name}=("a", "b").')
+            object.__setattr__(self, name, tuple(given))
+        if not 0 <= self.tolerance <= 1:
+            raise SourceError(f"Source {self.table}: tolerance = {self.tolerance} is no share", "Write one from 0 to 1.")
+        if self.units not in ("warn", "error"):
+            raise SourceError(f"Source {self.table}: units = {self.units!r} is unknown", 'Write "warn" or "error".')
 
     @property
     def name(self) -> TableName:

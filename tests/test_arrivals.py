@@ -94,8 +94,8 @@ def test_only_what_came_since_is_read(place: Workspace) -> None:
 
 
 def test_an_arrival_that_changes_no_row_moves_nothing_below(place: Workspace) -> None:
-    deliver(place, "things/c.csv", 2)
-    assert seen(place, "bronze/things") == [2]
+    deliver(place, "things/c.csv", 2, 1)
+    assert seen(place, "bronze/things") == [1, 2]
     assert stale(place) == {}
     (story,) = explain(Project.load(place.project), place.settings, TableName.parse("bronze.things"))
     assert story.last is not None and story.last.by.endswith("which changed no row")

@@ -148,7 +148,7 @@ MISTAKES = [
     pytest.param("[flight_id]", "[flight]", 7, "'flight' is not one of the columns. Did you mean flight_id?", id="key"),
     pytest.param("column: dep_delay", "column: dep_dely", 18, "'dep_dely' is not one of the columns", id="expectation"),
     pytest.param("double", "long", 13, "columns.dep_delay.type = 'long'", id="type"),
-    pytest.param("severity: warn\n", "severity: warning\n", 19, "should be 'error' or 'warn'", id="severity"),
+    pytest.param("severity: warn\n", "severity: warning\n", 19, "should be 'error', 'warn' or 'quarantine'", id="severity"),
     pytest.param("expect_column", "column", 17, "is not an expectation", id="expectation's name"),
     pytest.param("45d", "45", 4, "write a span such as 12h, 45d or 2w", id="freshness"),
     pytest.param("nullable: false}", "nullable: 'no'}", 11, "columns.flight_id.nullable = 'no'", id="text for a boolean"),

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,14 +37,22 @@ def row(id: object, value: float | str, gone: str = "false") -> str:
     return f"select {id} as id, {value}d as value, map('a', 'b') as tags, {gone} as gone"
 
 
-@pytest.fixture
-def place(new_workspace: Callable[[str], Workspace]) -> Workspace:
+@pytest.fixture(scope="module")
+def built(new_workspace: Callable[[str], Workspace]) -> Workspace:
     """silver.things with ids 0, 1 and 2, and ten times as much as values, which are unique; four rows at most."""
     made = new_workspace("merge")
     promise = contract(TABLE, COLUMNS, key=["id"], expectations=[UNIQUE, FEW, POSITIVE])
     made.write({"silver/things": merged(START)}, {TABLE: promise})
     made.run("silver/things")
     return made
+
+
+@pytest.fixture
+def place(built: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of it, to be changed."""
+    shutil.copytree(built.project, tmp_path / "project")
+    shutil.copytree(built.root, tmp_path / "lake")
+    return Workspace(tmp_path, built.environ["LAKEHOUSE_SPARK"])
 
 
 def again(place: Workspace, select: str, **more: Any) -> Any:
@@ -85,11 +97,11 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("select", "message"), REFUSED)
-def test_what_breaks_the_contract_is_refused(place: Workspace, select: str, message: str) -> None:
+def test_what_breaks_the_contract_is_refused(built: Workspace, select: str, message: str) -> None:
     with pytest.raises(AuditFailed) as refused:
-        again(place, select)
+        again(built, select)
     assert message in refused.value.what
-    assert place.version(TABLE) == 0
+    assert built.version(TABLE) == 0
 
 
 def test_a_promise_of_all_rows_is_held_against_those_that_will_stand(place: Workspace) -> None:
@@ -107,9 +119,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("select", "delete", "message"), WRONG)
-def test_a_column_that_cannot_say_what_to_delete_is_refused(place: Workspace, select: str, delete: str, message: str) -> None:
+def test_a_column_that_cannot_say_what_to_delete_is_refused(built: Workspace, select: str, delete: str, message: str) -> None:
     with pytest.raises(ContractError, match=message):
-        again(place, select, delete=delete)
+        again(built, select, delete=delete)
 
 
 def test_a_table_without_a_key_and_one_with_other_columns_are_refused(place: Workspace) -> None:
@@ -153,7 +165,7 @@ def test_with_partitions_only_those_of_the_run_are_merged_into(workspace: Worksp
 
 
 def test_merges_at_once_cannot_pass_a_promise_of_all_rows(place: Workspace) -> None:
-    """Three rows stand and four may: of four merges that each add one, audited side by side, one is published."""
+    """Three rows stand and four may: of three merges that each add one, audited side by side, one is published."""
 
     def add(number: int) -> str:
         environ["LAKEHOUSE_SESSION"] = str(uuid.uuid4())
@@ -170,10 +182,10 @@ def test_merges_at_once_cannot_pass_a_promise_of_all_rows(place: Workspace) -> N
         return run  # type: ignore[return-value]
 
     environ = place.environ
-    runs = [add(number) for number in range(41, 45)]
+    runs = [add(number) for number in range(41, 44)]
     with ThreadPoolExecutor(len(runs)) as together:
         ended = list(together.map(lambda run: run(), runs))
-    assert sorted(ended) == ["AuditFailed", "AuditFailed", "AuditFailed", "published"]
+    assert sorted(ended) == ["AuditFailed", "AuditFailed", "published"]
     assert deltalog.current_rows(place.path(TABLE)) == {"*": 4}
 
 
@@ -210,8 +222,17 @@ def test_in_the_sandbox_a_merge_goes_into_a_clone(place: Workspace) -> None:
     assert place.version(TABLE) == 0
 
 
-def test_a_lock_is_free_when_its_process_is_gone(tmp_path: Any) -> None:
-    with merge.alone(tmp_path / "silver" / "things"):
-        pass
-    with merge.alone(tmp_path / "silver" / "things"):
-        assert (tmp_path / "silver" / ".things.lock").exists()
+def test_a_killed_process_keeps_no_table_to_itself(tmp_path: Path) -> None:
+    table = tmp_path / "silver" / "things"
+    holds = (
+        "import time; from pathlib import Path; from lakehouse import merge\n"
+        f"with merge.alone(Path({str(table)!r})): print(1, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holds], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"1\n"
+        with ThreadPoolExecutor(1) as other:
+            waiting = other.submit(lambda: merge.alone(table).__enter__())
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            process.kill()
+            waiting.result(10)

@@ -192,20 +192,21 @@ def test_a_table_without_partitions_is_replaced_whole_and_may_change_its_columns
 
 
 def test_examples_are_few_and_personal_ones_are_masked(workspace: Workspace) -> None:
-    columns = {"name": {"type": "string", "personal": True}, "n": "bigint"}
+    columns = {"name": {"type": "string", "personal": True, "nullable": False}, "n": "bigint"}
     listed = [
         {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "name", "value_set": ["x"]}},
         {"type": "expect_column_values_to_be_between", "kwargs": {"column": "n", "max_value": -1}},
         {"type": "expect_column_pair_values_to_be_equal", "kwargs": {"column_A": "n", "column_B": "name"}},
     ]
     cells = [rows("select concat('Ada ', id) as name, id as n from range(50)"), 'lake.write(df, "gold.people")']
-    promise = contract("gold.people", columns, expectations=listed)
+    promise = contract("gold.people", columns, key=["name"], expectations=listed)
     workspace.write({"gold/people": notebook("gold/people", *cells)}, {"gold.people": promise})
     with pytest.raises(AuditFailed) as caught:
         workspace.run("gold/people")
     names, numbers, pair = caught.value.results
     assert (names["unexpected"], names["examples"]) == (50, ["(personal)"])
     assert (numbers["unexpected"], numbers["examples"]) == (50, ["0", "1", "2", "3", "4"])
+    assert len(numbers["rows"]) == 5 and all(row == {"name": "(personal)", "n": row["n"]} for row in numbers["rows"])
     assert pair["observed"] == "could not be computed: [CAST_INVALID_INPUT]"
     assert "Ada" not in f"{caught.value}{caught.value.results}"
 

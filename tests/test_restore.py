@@ -99,8 +99,8 @@ def rename(place: Workspace) -> None:
         pytest.param("silver.things", 7, UnknownName, "silver.things has no version 7", id="no such version"),
         pytest.param("silver.things", 0, LakeError, "stands at version 0 already", id="the one that stands"),
         pytest.param("silver.thing", 0, UnknownName, "silver.thing has not been built", id="no such table"),
-        pytest.param("raw.things", 0, UnknownName, "raw.things is not a Delta table", id="raw"),
-        pytest.param("models.line", 1, UnknownName, "models.line is not a Delta table", id="model"),
+        pytest.param("raw.things", 0, UnknownName, "raw.things cannot be restored", id="raw"),
+        pytest.param("models.line", 1, UnknownName, "models.line cannot be restored", id="model"),
     ],
 )
 def test_what_cannot_be_is_refused(

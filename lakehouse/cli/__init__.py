@@ -9,7 +9,21 @@ from typing import Any
 
 import typer
 
-from lakehouse.cli import care, contracts, data, develop, history, profile, run, serving, stream, trace, versions
+from lakehouse.cli import (
+    care,
+    contracts,
+    data,
+    develop,
+    history,
+    profile,
+    quality,
+    quarantine,
+    run,
+    serving,
+    stream,
+    trace,
+    versions,
+)
 from lakehouse.errors import AuditFailed, Cancelled, LakehouseError, RunFailed
 
 app = typer.Typer(
@@ -26,9 +40,11 @@ stream.register(app)
 develop.register(app)
 contracts.register(app)
 data.register(app)
+quarantine.register(app)
 history.register(app)
 profile.register(app)
 trace.register(app)
+quality.register(app)
 versions.register(app)
 serving.register(app)
 care.register(app)

@@ -62,7 +62,7 @@ def run(
         else:
             _print_plan(console, steps, len(chosen))
         return 0
-    return _execute(console, project, now, steps, timings)
+    return execute(console, project, now, steps, timings)
 
 
 def refuse_broken(project: Project) -> None:
@@ -107,7 +107,8 @@ def span(partitions: tuple[str, ...] | list[str]) -> str:
     return f"{partitions[0]} … {partitions[-1]} ({len(partitions)})"
 
 
-def _execute(console: Console, project: Project, now: Settings, steps: list[Step], timings: bool) -> int:
+def execute(console: Console, project: Project, now: Settings, steps: list[Step], timings: bool) -> int:
+    """Runs these steps through Dagster, telling how far it is; the exit code."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     began = time.monotonic()
@@ -204,8 +205,10 @@ def _checks(outcome: Any) -> str:
     if outcome.status == "failed" and not outcome.checks:
         return "failed"
     warned = sum(not check.passed and check.severity == "warn" for check in outcome.checks)
-    failed = sum(not check.passed and check.severity == "error" for check in outcome.checks)
+    failed = sum(not check.passed and check.severity != "warn" for check in outcome.checks)
+    aside = sum(outcome.record.set_aside.values()) if outcome.record else 0
     parts = [f"{sum(check.passed for check in outcome.checks)} passed"] if outcome.checks else []
+    parts += [f"{aside:,} rows set aside"] if aside else []
     return ", ".join([*parts, *([f"{warned} warned"] if warned else []), *([f"{failed} failed"] if failed else [])])
 
 

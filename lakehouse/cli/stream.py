@@ -109,7 +109,8 @@ class _Told:
         then = f", then {', '.join(sorted(below))}" if below else ""
         self._rounds = self._rows = 0
         self._worst = 0.0
-        print(f"{names} every {every}{then}. A record can be read {every} and a round after it came, at most. Ctrl-C ends this.")
+        keeps = f"A record can be read {every} and a round after it came, at most."
+        print(f"{names} every {every}{then}. {keeps} Ctrl-C ends this.", flush=True)
 
     def tell(self, made: Round) -> None:
         self._rounds += 1

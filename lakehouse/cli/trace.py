@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from rich.tree import Tree
 
+    from lakehouse.columntrace import ColumnBranch
     from lakehouse.making import Making
     from lakehouse.names import TableName
+    from lakehouse.project import Project
     from lakehouse.trace import Branch, Rows
 
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
 def trace(
     table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="silver.flights, models.flight_delay, raw.flights")] = None,
     where: Annotated[str | None, typer.Option("--where", help="which rows: \"carrier = 'UA' and month = '2013-02'\"")] = None,
+    column: Annotated[str | None, typer.Option("--column", help="which columns a column's values come from")] = None,
     file: Annotated[str | None, typer.Option("--file", help="of a raw table: which file's use to follow")] = None,
     forward: Annotated[str | None, typer.Option("--forward", metavar="RAWFILE", help="a raw file's path, not a table")] = None,
     every_model: Annotated[
@@ -43,9 +46,13 @@ def trace(
         raise typer.BadParameter("name a table, or a raw file by --forward")
     now = settings.load()
     name = TableName.parse(table) if table else raw_table_of(forward or "", now.root)
-    if where if name.layer == "raw" else file:
-        raise typer.BadParameter("--where goes with a table of rows, --file with a raw table")
+    if (where or column) if name.layer == "raw" else file:
+        raise typer.BadParameter("--where and --column go with a table of rows, --file with a raw table")
+    if where and column:
+        raise typer.BadParameter("--where follows rows and --column a column: ask one after the other")
     project = Project.load(now.project)
+    if column:
+        return _trace_column(project, now.root, name, column, as_json)
     if name.layer == "raw":
         branches = tracing.forward(project, now, name, forward or file, every_model=every_model)
         found, trees = [_branch(one) for one in branches], [_grown(one) for one in branches]
@@ -60,6 +67,34 @@ def trace(
     if not trees:
         print(f"No row of {name} is meant.")
     return 0
+
+
+def _trace_column(project: Project, root: Path, table: TableName, column: str, as_json: bool) -> int:
+    from lakehouse import columntrace
+
+    found = columntrace.back(project, root, table, column)
+    if as_json:
+        print(json.dumps(_column(found), indent=1))
+        return 0
+    print_tree(_column_tree(found))
+    if not found.branches:
+        print("Which columns it comes from was not told: by no run yet, or it was computed outside Spark's plan.")
+    return 0
+
+
+def _column(one: ColumnBranch) -> dict[str, Any]:
+    facts = {"table": one.table.dotted, "column": one.column, "run": one.run_id, "told_above": one.again}
+    return {**facts, "branches": [_column(below) for below in one.branches]}
+
+
+def _column_tree(one: ColumnBranch) -> Tree:
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    tree = Tree(escape(f"{one.table}.{one.column}{', as above' if one.again else ''}"))
+    for below in one.branches:
+        tree.add(_column_tree(below))
+    return tree
 
 
 def raw_table_of(path: str, root: Path) -> TableName:

@@ -16,6 +16,8 @@ Breaks = Literal["readers", "writers", ""]
 # Arguments of which a higher (a lower) value admits fewer rows, and sets of which fewer (more) values do.
 _FROM_BELOW, _FROM_ABOVE = ("min_value", "mostly"), ("max_value",)
 _ALLOWED, _FORBIDDEN = "in_set", "not_be_in_set"
+# quarantine refuses a batch too, past a share of its rows.
+_STRICTNESS = ("warn", "quarantine", "error")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _version(before: Contract, after: Contract) -> Iterator[Change]:
 
 def _words(before: Contract, after: Contract) -> Iterator[Change]:
     """What tells people, or the machinery around the rows, and is no promise about the rows."""
-    names = ("description", "owner", "freshness", "retention", "backfill_chunk")
+    names = ("description", "owner", "freshness", "retention", "backfill_chunk", "upstream")
     olds, news = (contract.model_dump(mode="json", include=set(names)) for contract in (before, after))
     for name in names:
         if olds[name] != news[name]:
@@ -141,6 +143,8 @@ def _column(what: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(what, said, "readers" if old.unit else "")
     if old.personal != new.personal:
         yield Change(what, "is personal now" if new.personal else "is not personal any more")
+    if old.round != new.round:
+        yield Change(what, "is compared to other digits now")
     if old.description != new.description:
         yield Change(what, "description changed")
 
@@ -177,7 +181,7 @@ def _expectations(before: tuple[Expectation, ...], after: tuple[Expectation, ...
             yield Change(subject, "reason changed")
     for subject, new in news.items():
         if subject not in olds:
-            yield Change(subject, f"added, severity {new.severity}", "writers" if new.severity == "error" else "")
+            yield Change(subject, f"added, severity {new.severity}", "" if new.severity == "warn" else "writers")
 
 
 def _by_subject(listed: tuple[Expectation, ...]) -> dict[str, Expectation]:
@@ -195,7 +199,8 @@ def _expectation(subject: str, old: Expectation, new: Expectation) -> Change:
     moved = [f"{name} from {was.get(name)} to {now.get(name)}" for name in {**was, **now} if was.get(name) != now.get(name)]
     if old.severity != new.severity:
         moved.append(f"severity from {old.severity} to {new.severity}")
-    tighter = new.severity == "error" and (old.severity == "warn" or _tighter(new.type, was, now))
+    stricter = _STRICTNESS.index(new.severity) > _STRICTNESS.index(old.severity)
+    tighter = new.severity != "warn" and (stricter or _tighter(new.type, was, now))
     return Change(subject, f"{'tightened' if tighter else 'changed'}: {'; '.join(moved)}", "writers" if tighter else "")
 
 

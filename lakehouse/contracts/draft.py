@@ -99,7 +99,7 @@ def _space(frame: DataFrame, columns: list[str]) -> tuple[PartitionSpace | None,
 
 
 def _raw(project: Project, root: Path, spark: SparkSession, table: TableName) -> _Origin:
-    from lakehouse.lake import raw_rows
+    from lakehouse.ingest import batch, reading
 
     source = project.sources.get(table)
     if source is None:
@@ -111,7 +111,7 @@ def _raw(project: Project, root: Path, spark: SparkSession, table: TableName) ->
     if source.partitions:
         written = _flow({**_written(source.partitions), "column": "…"})
         remark = f"# It lands by month. For a table by month, name the column that holds it:\n# partitions: {written}\n"
-    frame = raw_rows(spark, root, source, files)
+    frame = reading.rows(spark, root, batch.take(root, source, files))
     return _Origin(frame, _promised(table), f"{table}, {len(files)} files as landed", remark=remark)
 
 

@@ -52,7 +52,7 @@ def _notebook(steps: Steps, spec: NotebookSpec, tags: dict[str, str]) -> dg.Asse
         specs=list(describe.notebook_assets(project, spec, code_identity(project, spec)[:16])),
         check_specs=[check for table, contract in contracts.items() for check in checks.specs(table, contract)],
         config_schema=_parameters(spec),
-        backfill_policy=dg.BackfillPolicy.single_run() if partitioned else None,
+        backfill_policy=dg.BackfillPolicy(project.backfill_chunk(spec.name)) if partitioned else None,  # None: all at once
     )
     def run(context: dg.AssetExecutionContext) -> Results:
         yield from steps.notebook(context, spec)

@@ -12,18 +12,19 @@ from lakehouse.contract import Contract
 from lakehouse.names import TableName
 from lakehouse.record import CheckRecord
 
-_SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
+# A check of severity quarantine fails where more rows break it than may be set aside; then nothing was published.
+_SEVERITY = {"error": dg.AssetCheckSeverity.ERROR, "quarantine": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
 _UNPROFILED = "Not compared: the run that published these rows did not profile them."
 
 
 def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
-    """One check for each that the contract asks for; what lies below waits for those of severity error."""
+    """One check for each that the contract asks for; what lies below waits for all but those of severity warn."""
     for check in checks.of(contract):
         yield dg.AssetCheckSpec(
             name=check.name,
             asset=dg.AssetKey([table.layer, table.name]),
             description=check.description,
-            blocking=check.severity == "error",
+            blocking=check.severity != "warn",
             metadata={"column": check.column} if check.column else None,
         )
 
@@ -63,4 +64,7 @@ def _metadata(record: CheckRecord) -> dict[str, dg.MetadataValue]:
         shown["unexpected rows"] = dg.MetadataValue.int(record.unexpected)
     if record.examples:
         shown["examples"] = dg.MetadataValue.text(", ".join(map(str, record.examples)))
+    if record.rows:
+        rows = [dg.TableRecord({name: "" if value is None else str(value) for name, value in row.items()}) for row in record.rows]
+        shown["rows"] = dg.MetadataValue.table(rows)
     return shown

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.errors import NotebookError
+from lakehouse.orchestration.after_failure import last_good_sensor
 from lakehouse.orchestration.assets import all_assets
 from lakehouse.orchestration.automation import jobs, schedules
 from lakehouse.orchestration.executor import forked_executor
@@ -27,15 +28,18 @@ def build_definitions(project_path: Path, settings: Settings) -> dg.Definitions:
     """
     project = Project.load(project_path)
     _refuse_broken(project)
+    # A job of assets with several `backfill_chunk`s takes the smallest, as Dagster tells at each load.
+    warnings.filterwarnings("ignore", message=r"Asset job \w+ materializes assets with varying BackfillPolicies")
     with warnings.catch_warnings():
         # Code references and mappings beyond the first month are called beta for years now.
         warnings.simplefilter("ignore", dg.BetaWarning)
         made = jobs(project)
+        watching = [raw_files_sensor(project, settings, made), last_good_sensor(project, settings, made)] if made else []
         return dg.Definitions(
             assets=all_assets(project, settings),
             jobs=made,
             schedules=schedules(made),
-            sensors=[*([raw_files_sensor(project, settings, made)] if made else []), webhook_sensor(settings)],
+            sensors=[*watching, webhook_sensor(settings)],
             resources={"spark": SharedSpark()},
             executor=forked_executor(settings.parallel),
         )

@@ -1,7 +1,8 @@
 """A plan's steps as few Dagster runs: each over one stretch of months, exactly the planned ones, parents first.
 
 A run of Dagster has one range of partitions, and tells of every partition in it. So steps share a run when they are
-planned for the same stretch of months; steps without partitions join any run.
+planned for the same stretch of months; steps without partitions join any run. A contract's `backfill_chunk` cuts the
+stretches: what a run published stays when a later one fails, and the next plan begins there.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Group:
 
 def groups(project: Project, steps: Sequence[Step]) -> list[Group]:
     """The runs for `steps`, which are in the graph's order, in the order in which to execute them."""
-    waiting = [piece for step in steps for piece in _pieces(step)]
-    needs = {piece: {other for other in waiting if _reads(project, piece, other)} for piece in waiting}
+    waiting = [piece for step in steps for piece in _pieces(project, step)]
+    needs = {piece: {other for other in waiting if reads(project, piece, other)} for piece in waiting}
     made: list[Group] = []
     while waiting:
         stretches = list(dict.fromkeys(piece.months for piece in waiting if piece.months)) or [()]
@@ -50,10 +51,12 @@ def groups(project: Project, steps: Sequence[Step]) -> list[Group]:
     return made
 
 
-def _pieces(step: Step) -> list[Piece]:
+def _pieces(project: Project, step: Step) -> list[Piece]:
     if not step.partitions:
         return [Piece(step.asset, ())]
-    return [Piece(step.asset, tuple(months)) for months in month_ranges(step.partitions)]
+    stretches = month_ranges(step.partitions)
+    size = project.backfill_chunk(step.asset) or len(step.partitions)
+    return [Piece(step.asset, tuple(months[at : at + size])) for months in stretches for at in range(0, len(months), size)]
 
 
 def _takeable(waiting: list[Piece], needs: dict[Piece, set[Piece]], months: tuple[str, ...]) -> list[Piece]:
@@ -65,11 +68,13 @@ def _takeable(waiting: list[Piece], needs: dict[Piece, set[Piece]], months: tupl
     return taken
 
 
-def _reads(project: Project, piece: Piece, other: Piece) -> bool:
-    """Whether `piece` reads something that `other` writes."""
+def reads(project: Project, piece: Piece, other: Piece) -> bool:
+    """Whether `piece` reads something that `other` writes, or refers to it."""
     spec = project.notebooks.get(piece.asset)
     if spec is None or other.asset == piece.asset:
         return False
+    if any(project.writer_of(table) == other.asset for table in project.referenced(spec) if table not in spec.inputs):
+        return True
     for read in (*spec.reads, *spec.models_read):
         if project.writer_of(read.table) != other.asset:
             continue

@@ -21,6 +21,7 @@ def of_run(record: RunRecord) -> dict[str, dg.MetadataValue]:
         "seconds": dg.MetadataValue.float(round(record.seconds, 3)),
         "seconds by phase": dg.MetadataValue.json({name: round(value, 3) for name, value in record.timings.items()}),
         "inputs": dg.MetadataValue.json(_versions(record.inputs)),
+        **({"read as published last": dg.MetadataValue.json(record.behind)} if record.behind else {}),
     }
     return {**of_notebook(record.notebook), **shown}
 
@@ -45,10 +46,42 @@ def of_table(root: Path, table: TableName) -> dict[str, dg.MetadataValue]:
     }
 
 
+def of_columns(record: RunRecord | None, table: TableName) -> dict[str, dg.TableColumnLineage]:
+    """Which columns of other assets those of `table` come from, as far as the run could tell."""
+    told = next((write.columns for write in record.writes if write.table == table.dotted), {}) if record else {}
+    deps = {column: [_dep(source) for source in sources] for column, sources in told.items()}
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps)} if deps else {}
+
+
+def of_checks(record: RunRecord | None, table: TableName) -> dict[str, dg.MetadataValue]:
+    """How many of the table's checks passed and did not, by their severity."""
+    counts: dict[str, dict[str, int]] = {}
+    for check in record.checks if record else ():
+        if check.table == table.dotted:
+            found = counts.setdefault(check.severity, {"passed": 0, "not passed": 0})
+            found["passed" if check.passed else "not passed"] += 1
+    return {"checks by severity": dg.MetadataValue.json(counts)} if counts else {}
+
+
+def _dep(source: str) -> dg.TableColumnDep:
+    layer, name, column = source.split(".", 2)
+    return dg.TableColumnDep(asset_key=dg.AssetKey([layer, name]), column_name=column)
+
+
 def of_partitions(root: Path, table: TableName, keys: Iterable[str]) -> dict[str, dict[str, dg.MetadataValue]]:
     """Rows by partition as they stand now."""
     rows = deltalog.current_rows(tables.lake_path(root, table))
     return {key: {"dagster/partition_row_count": dg.MetadataValue.int(rows.get(key, 0))} for key in keys}
+
+
+def of_set_aside(record: RunRecord | None, table: TableName) -> dict[str, dg.MetadataValue]:
+    """How many rows the run set aside: of the table, and of the raw files that it read."""
+    found = record.set_aside if record else {}
+    return {
+        "rows in quarantine" if name == table.dotted else f"rows of {name} in quarantine": dg.MetadataValue.int(count)
+        for name, count in found.items()
+        if name == table.dotted or name.startswith("raw.")
+    }
 
 
 def of_model(model: ModelVersion) -> dict[str, dg.MetadataValue]:

@@ -11,6 +11,8 @@ from typing import Any
 import dagster as dg
 
 from lakehouse import inputs, raw
+from lakehouse.ingest import folder
+from lakehouse.ingest.folder import Folder
 from lakehouse.inputs import Identity
 from lakehouse.names import TableName
 from lakehouse.orchestration import automation, describe
@@ -18,12 +20,14 @@ from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.orchestration.step import SKIP_UNCHANGED
 from lakehouse.project import Project
 from lakehouse.settings import Settings
+from lakehouse.source import Source, Stream
 
 _SECONDS = 10.0
 
 
 def raw_files_sensor(project: Project, settings: Settings, made: Sequence[automation.Job]) -> dg.SensorDefinition:
-    """Runs what lies below a raw table for the partitions in which files have landed, by whatever way they came."""
+    """Runs what lies below a raw table for the partitions in which files have landed, by whatever way they came, or wait
+    in a source's folder: those land first."""
 
     @dg.sensor(
         name="new_raw_files",
@@ -32,16 +36,29 @@ def raw_files_sensor(project: Project, settings: Settings, made: Sequence[automa
         description="Runs what lies below new raw files, for the months they belong to.",
     )
     def new_raw_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        known = json.loads(context.cursor) if context.cursor else None
-        seen = {table.dotted: inputs.identity(project, settings.root, table, "all", ()) for table in project.sources}
-        if known is None:
-            return dg.SensorResult(cursor=json.dumps(seen), skip_reason="First look: what is there already is not new.")
-        requests = list(_requests(project, known, seen))
+        landed = {table.dotted: inputs.identity(project, settings.root, table, "all", ()) for table in project.sources}
+        named = {table.dotted: source for table, source in project.sources.items()}
+        seen = {table: _with_waiting(settings, source, landed[table]) for table, source in named.items()}
+        requests = list(_requests(project, json.loads(context.cursor) if context.cursor else landed, seen))
+        if not requests and not context.cursor:
+            return dg.SensorResult(cursor=json.dumps(seen), skip_reason="First look: what has landed already is not new.")
         if not requests:
             return dg.SkipReason("No new raw files.")
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen))
 
     return new_raw_files
+
+
+def _with_waiting(settings: Settings, source: Source | Stream, landed: Identity) -> Identity:
+    """For each partition what has landed, and which files wait in the source's folder."""
+    if isinstance(source, Stream) or not isinstance(source.fetch, Folder):
+        return landed
+    seen = dict(landed)
+    for key in source.partitions.keys() if source.partitions else [None]:
+        waiting = folder.news(settings.root, source, key)
+        if waiting:
+            seen[key or raw.WHOLE] = json.dumps([seen.get(key or raw.WHOLE), waiting])
+    return seen
 
 
 def _requests(project: Project, known: dict[str, Identity], seen: dict[str, Identity]) -> Iterator[dg.RunRequest]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ import dagster as dg
 
 from lakehouse import raw, record, runner, tables
 from lakehouse.errors import LakehouseError
+from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, metadata, profiles
+from lakehouse.orchestration import checks, describe, last_good, metadata, profiles
 from lakehouse.orchestration.failure import failed
+from lakehouse.orchestration.grouping import Piece
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
-from lakehouse.plan import plan
+from lakehouse.plan import Step, plan
 from lakehouse.project import Project
 from lakehouse.record import RunRecord
 from lakehouse.settings import Settings
@@ -46,6 +48,9 @@ class Steps:
         if due is None:
             yield from self._again(context, spec, keys)
             return
+        if why := self._waits(context, spec.name, due):
+            yield from self._again(context, spec, keys, why)
+            return
         values: dict[str, Any] = dict(context.op_execution_context.op_config or {})
         if due and spec.partition_parameter:
             values[spec.partition_parameter.name] = due
@@ -60,6 +65,7 @@ class Steps:
                     labels={RUN_LABEL: context.run_id},
                     waited=self._waited(context, spec.name),
                     force=context.run.tags.get(FORCED) == "true",
+                    behind=last_good.of_run(context.run.tags, spec.name),
                 )
         except LakehouseError as error:
             ended = self._record_of(context.run_id, spec.name)
@@ -76,14 +82,19 @@ class Steps:
                 with one_interrupt():
                     end_with_run()
                     for key in due or [None]:
-                        raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+                        landed = raw.land(tables.open_root(self.settings.root), self.project.sources[table], key)
+                        for skipped in landed.skipped:
+                            context.log.warning(f"{skipped.filename} {skipped.why}: left for the next time")
             except LakehouseError as error:
                 raise failed(error, {}, context.retry_number) from None
         files = raw.files(self.settings.root, table, keys or None)
         for key in keys:
             own = [file for file in files if file.partition == key]
             context.add_asset_metadata({"files": len(own), "bytes": sum(file.size for file in own)}, partition_key=key)
-        shown = {"skipped": True} if due is None else {}
+        shown: dict[str, Any] = {"skipped": True} if due is None else {}
+        if said := batch.findings(self.settings.root, self.project.sources[table], files):
+            shown["findings"] = dg.MetadataValue.md("\n".join(f"- {words}" for words in said))
+            context.log.warning("\n".join(said))
         yield dg.MaterializeResult(
             asset_key=describe.key(table),
             metadata={"files": len(files), "bytes": sum(file.size for file in files), **shown},
@@ -114,10 +125,18 @@ class Steps:
         steps = plan(self.project, self.settings, [asset], keys or None)
         return list(steps[0].partitions) if steps else None
 
-    def _again(self, context: dg.AssetExecutionContext, spec: NotebookSpec, keys: Sequence[str]) -> Results:
+    def _waits(self, context: dg.AssetExecutionContext, asset: TableName, keys: list[str]) -> str:
+        """Why a step of a schedule or sensor waits for what is behind above it, by its contract; by hand everything runs."""
+        if context.run.tags.get(SKIP_UNCHANGED) != "true" or record.latest(self.settings.root, asset, "succeeded") is None:
+            return ""
+        step = Step(asset, tuple(keys))
+        return last_good.wait(self.project, self.settings, {asset: step}, Piece(asset, step.partitions))
+
+    def _again(self, context: dg.AssetExecutionContext, spec: NotebookSpec, keys: Sequence[str], why: str = "") -> Results:
         """The last result once more: same data version, same checks."""
         last = record.latest(self.settings.root, spec.name, "succeeded")
-        yield from self._results(context, spec, keys, last, skipped=True)
+        shown = {"skipped": dg.MetadataValue.bool(True), **({"waits": dg.MetadataValue.text(why)} if why else {})}
+        yield from self._results(context, spec, keys, last, shown)
 
     def _results(
         self,
@@ -125,11 +144,10 @@ class Steps:
         spec: NotebookSpec,
         keys: Sequence[str],
         done: RunRecord | None,
-        *,
-        skipped: bool = False,
+        more: Mapping[str, dg.MetadataValue] | None = None,
     ) -> Results:
         root = self.settings.root
-        shared = {**(metadata.of_run(done) if done else {}), **({"skipped": dg.MetadataValue.bool(True)} if skipped else {})}
+        shared = {**(metadata.of_run(done) if done else {}), **(more or {})}
         models = {model.name: model for model in done.models} if done else {}
         for output in spec.outputs:
             key = describe.key(output)
@@ -147,7 +165,14 @@ class Steps:
                 context.add_asset_metadata({**profiled.get(partition, {}), **shown}, asset_key=key, partition_key=partition)
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={**profiled.get(None, {}), **shared, **metadata.of_table(root, output)},
+                metadata={
+                    **profiled.get(None, {}),
+                    **shared,
+                    **metadata.of_table(root, output),
+                    **metadata.of_columns(done, output),
+                    **metadata.of_checks(done, output),
+                    **metadata.of_set_aside(done, output),
+                },
                 data_version=metadata.data_version(root, output, own or None),
             )
         yield from self._checks(spec, done, complete=True)

@@ -49,9 +49,15 @@ def close(session_id: str) -> None:
 
 
 def checkpoint(frame: DataFrame) -> DataFrame:
-    """`frame` computed once and kept on the server, in its own session: pyspark would look in the active one."""
+    """`frame` computed once and kept on the server."""
     _free_unneeded()
-    computed = frame.localCheckpoint(eager=True)
+    method = type(frame).localCheckpoint
+    # Past what notes a notebook's own checkpoints (`lakehouse.spark.columns`): a write's columns are told already.
+    return at_home(frame, getattr(method, "__wrapped__", method)(frame, eager=True))
+
+
+def at_home(frame: DataFrame, computed: DataFrame) -> DataFrame:
+    """A checkpoint in the session of its `frame`: pyspark would look for it in the active one."""
     computed._plan._spark_session = frame.sparkSession
     return type(frame)(computed._plan, frame.sparkSession)
 

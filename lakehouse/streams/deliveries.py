@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from lakehouse import raw
-from lakehouse.errors import SourceError
+from lakehouse import atomic, raw
+from lakehouse.errors import RawError, SourceError
 from lakehouse.names import TableName
 from lakehouse.raw import RawFile
 from lakehouse.settings import Settings
@@ -40,13 +39,17 @@ class Deliveries:
         raw.receive(self._settings.root, self._manifest, raw.given(self._stream.table, "poll", self._deliveries))
 
     def link(self) -> dict[Path, float]:
-        """Links what is not known to be landed: each link with when its file came (seconds since 1970)."""
+        """Links what is not known to be landed: each link with when its file came (seconds since 1970). Raises RawError."""
         self.waiting.mkdir(parents=True, exist_ok=True)
         landed, links = self._landed(), {}
         for number, file in enumerate(self._manifest.entries[landed:], start=landed + 1):
             link = self.waiting / f"{number:0{DIGITS}d}-{file.path.name}"
-            with suppress(FileExistsError):
+            try:
                 os.link(file.path, link)
+            except FileExistsError:
+                pass
+            except FileNotFoundError:
+                raise RawError(f"{file.path} is gone, and not landed yet", "Restore it from a backup.") from None
             links[link] = self._came.get(file.filename, file.received_at.timestamp())
         for left in set(self.waiting.iterdir()) - set(links):
             left.unlink(missing_ok=True)  # a landing was cut off while it did so
@@ -54,9 +57,8 @@ class Deliveries:
 
     def done(self, links: Iterable[Path]) -> None:
         """All that was linked is landed."""
-        beside = self._folder / f".landed.{os.getpid()}"
-        beside.write_text(str(len(self._manifest.entries)))
-        os.replace(beside, self._folder / "landed")
+        with atomic.replacing(self._folder / "landed") as beside:
+            beside.write_text(str(len(self._manifest.entries)))
         for link in links:
             link.unlink(missing_ok=True)
         self._came.clear()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from lakehouse import deltalog, record, tables
 from lakehouse.errors import LakeError, SourceError
@@ -55,15 +56,16 @@ class Lander:
         Raises SourceError, RawError, LakeError (also where another landing does not end) or SparkLost.
         """
         with alone(self._root, self._stream.name):
+            began = time.monotonic()
             checkpoint.refuse_foreign(self._root, self._stream.name)
             if self._deliveries is None:
-                return self._run()
+                return self._run(began)
             failure = None
             try:
                 self._deliveries.take()
             except SourceError as error:
                 failure = error
-            landed = self._land_files(self._deliveries)
+            landed = self._land_files(self._deliveries, began)
         if failure:
             raise failure
         return landed
@@ -73,11 +75,11 @@ class Lander:
 
         session.close(self._session)
 
-    def _land_files(self, came: Deliveries) -> Landed:
+    def _land_files(self, came: Deliveries, began: float) -> Landed:
         links = came.link()
         if not links:
             return Landed()
-        landed = self._run(came.waiting, links)
+        landed = self._run(began, came.waiting, links)
         # A query that was stopped ends as one that is done: the checkpoint tells.
         left = checkpoint.left(self._root, self._stream.name, (link.name for link in links))
         if left:
@@ -88,10 +90,10 @@ class Lander:
         came.done(links)
         return landed
 
-    def _run(self, waiting: Path | None = None, links: dict[Path, float] | None = None) -> Landed:
+    def _run(self, began: float, waiting: Path | None = None, links: dict[Path, float] | None = None) -> Landed:
         from lakehouse.spark import session, streaming
 
-        began, before = time.monotonic(), deltalog.latest(self._table)
+        before = deltalog.latest(self._table)
         streaming.land(
             session.connect(self._settings, self._session),
             self._stream,
@@ -120,10 +122,8 @@ def _stamps(table: Path, versions: list[int]) -> Iterator[float]:
 @contextmanager
 def alone(root: Path, table: TableName) -> Iterator[None]:
     """One landing of a stream at a time, by a lock that ends with its process. Raises LakeError."""
-    folder = deliveries.folder(root, table)
-    folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with (folder / "lock").open("a+") as lock:
+    with _lock(deliveries.folder(root, table)) as lock:
         while not _taken(lock.fileno()):
             if time.monotonic() > deadline:
                 lock.seek(0)
@@ -133,6 +133,16 @@ def alone(root: Path, table: TableName) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock(folder: Path) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "lock").open("a+")
+    except OSError as error:
+        raise LakeError(
+            f"{error.filename or folder} cannot be written: {error.strerror}", "Check its permissions and the disk."
+        ) from None
 
 
 def _taken(lock: int) -> bool:

@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assets import original_sources
-from lakehouse.source import Delivery, Source
+from lakehouse.source import Delivery, Source, Stream
 
 
 def _more_flights(partition: str | None) -> Iterator[Delivery]:
@@ -43,7 +43,7 @@ def _more_planes(partition: str | None) -> Iterator[Delivery]:
         yield Delivery(delivery.filename, larger.planes(delivery.content, {scale}))
 
 
-globals().update({{name: value for name, value in vars(original_sources).items() if isinstance(value, Source)}})
+globals().update({{name: value for name, value in vars(original_sources).items() if isinstance(value, Source | Stream)}})
 flights = replace(original_sources.flights, fetch=_more_flights)
 planes = replace(original_sources.planes, fetch=_more_planes)
 '''

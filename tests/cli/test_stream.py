@@ -95,3 +95,19 @@ def test_interrupted_twice_it_gives_up_the_round(place: Workspace, tmp_path: Pat
 def test_wrong_words_are_refused(place: Workspace, lakehouse: Command, words: list[str], message: str) -> None:
     code, _, err = lakehouse(place, "stream", *words)
     assert code == 2 and message in err
+
+
+def test_a_run_lands_a_stream_once_and_again_where_it_is_named(place: Workspace) -> None:
+    def wanted(*words: str) -> str:
+        done = place.command("run", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    before = len(place.rows("raw.drops")) if place.version("raw.drops") is not None else 0
+    (place.project / "inbox" / "four").write_text("4\n4\n")
+    wanted("raw/drops+")
+    assert len(place.rows("bronze.drops")) == len(place.rows("raw.drops")) == before + 2
+    (place.project / "inbox" / "five").write_text("5\n")
+    assert "Nothing to do" in wanted() and "Nothing to do" in wanted("+bronze/drops")
+    assert "asked for: what came since lands" in wanted("raw.drops", "--dry-run")
+    assert len(place.rows("raw.drops")) == before + 2

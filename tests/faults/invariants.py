@@ -37,8 +37,9 @@ PATIENCE = 40.0
 class Reader(threading.Thread):
     """Polls the tables all the time; what it saw that was not whole and checked is in `wrong`."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, every: float = 0.05) -> None:
         super().__init__(daemon=True)
+        self._every = every
         self._paths = {table: scene.path(table) for table in TABLES}
         self._over = threading.Event()
         self.wrong: list[str] = []
@@ -46,7 +47,7 @@ class Reader(threading.Thread):
         self.versions: set[tuple[str, int]] = set()
 
     def run(self) -> None:
-        while not self._over.wait(0.05):
+        while not self._over.wait(self._every):
             for table, path in self._paths.items():
                 self._look(table, path)
             self.polls += 1

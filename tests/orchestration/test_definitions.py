@@ -151,3 +151,16 @@ def test_a_notebook_of_two_tables_is_in_every_job_with_both(tmp_path: Path) -> N
     for job in ("everything", "monthly"):
         names = {key.to_user_string() for key in repository.get_job(job).asset_layer.executable_asset_keys}
         assert {"silver/a", "silver/counts"} <= names, job
+
+
+def test_a_contract_says_how_much_a_backfill_takes_at_once_and_whether_a_failure_is_looked_after(tmp_path: Path) -> None:
+    folder = small_project(tmp_path / "project")
+    before = load(place_of(folder, tmp_path / "lake"))
+    promise = monthly_contract("silver.a", backfill_chunk=2, upstream="last_good")
+    project(folder, {}, {"silver.a": promise})
+    after = load(place_of(folder, tmp_path / "lake"))
+    key = dg.AssetKey(["silver", "a"])
+    chunks = [repository.asset_graph.get(key).backfill_policy.max_partitions_per_run for repository in (before, after)]
+    status = [repository.get_sensor_def("on_last_good").default_status.value for repository in (before, after)]
+    checks = {check.name for check in after.asset_graph.asset_check_keys if check.asset_key == key}
+    assert (chunks, status, "upstream_is_current" in checks) == ([None, 2], ["STOPPED", "RUNNING"], True)

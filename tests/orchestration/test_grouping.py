@@ -9,7 +9,8 @@ from lakehouse.orchestration.grouping import groups
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.plan import Step
 from lakehouse.project import Project
-from tests.orchestration.conftest import small_project
+from tests.notebooks import project as written
+from tests.orchestration.conftest import monthly_contract, small_project
 
 ALL = ("2013-01", "2013-02", "2013-03")
 
@@ -42,6 +43,25 @@ def test_steps_become_runs(tmp_path: Path, planned: dict[str, tuple[str, ...]], 
         for group in groups(project, steps)
     ]
     assert found == expected
+
+
+def test_a_contract_cuts_its_steps_and_what_lies_below_waits_only_for_its_own_months(tmp_path: Path) -> None:
+    folder = small_project(tmp_path)
+    contracts = {
+        "silver.a": monthly_contract("silver.a", backfill_chunk=2),
+        "silver.b": monthly_contract("silver.b", backfill_chunk=1),
+    }
+    made = Project.load(written(folder, contracts=contracts))
+    planned = {"bronze/things": ALL, "silver/a": ALL, "silver/b": ALL, "gold/sums": ()}
+    steps = [Step(TableName.parse(asset), months) for asset, months in planned.items()]
+    found = [(group.months, [piece.asset.slashed for piece in group.pieces]) for group in groups(made, steps)]
+    assert found == [
+        (ALL, ["bronze/things"]),
+        (ALL[2:], ["silver/a", "silver/b"]),
+        (ALL[:2], ["silver/a", "gold/sums"]),
+        (ALL[:1], ["silver/b"]),
+        (ALL[1:2], ["silver/b"]),
+    ]
 
 
 def test_months_without_a_gap_are_one_range() -> None:

@@ -70,6 +70,9 @@ def test_dagster_is_told_rows_versions_and_the_safe_notebook(live: Place, first:
     assert made["2013-02"].tags["dagster/data_version"] == "0"
     assert Path(metadata["notebook"].value).name == "notebook.safe.ipynb"
     assert {"starting", "spark", "publishing"} <= set(metadata["seconds by phase"].value)
+    assert metadata["checks by severity"].value == {"error": {"passed": 4, "not passed": 0}}
+    lineage = metadata["dagster/column_lineage"].value
+    assert lineage.deps_by_column["id"] == [dg.TableColumnDep(dg.AssetKey(["bronze", "things"]), "id")]
     checks = [event for event in found if event.event_type_value == "ASSET_CHECK_EVALUATION"]
     assert sum(event.asset_check_evaluation_data.asset_key == dg.AssetKey(["silver", "b"]) for event in checks) == 10
 

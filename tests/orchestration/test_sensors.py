@@ -53,6 +53,45 @@ def test_new_files_run_what_lies_below_them(place: Place) -> None:
     assert not tick(place, second.cursor).run_requests
 
 
+FOLDER_SOURCE = """
+    from pathlib import Path
+
+    from lakehouse import Folder, Source
+    from lakehouse.partitions import PartitionSpace
+
+    things = Source(
+        "raw.things", Folder(Path(__file__).parent.parent / "incoming", "{month}*.csv", settle=0),
+        partitions=PartitionSpace("month", "2013-01", "2013-03"), options={"header": True},
+    )
+"""
+
+
+def test_files_that_wait_in_a_folder_are_landed_and_run_what_lies_below(place: Place) -> None:
+    project(place.settings.project, sources=FOLDER_SOURCE)
+    incoming = place.settings.project / "incoming"
+    incoming.mkdir()
+    first = tick(place, None)
+    assert not first.run_requests
+    (incoming / "2013-02.csv").write_text("id,month\n1,2013-02\n")
+    (incoming / ".2013-03.csv").write_text("id,month\n")  # not yet finished
+    second = tick(place, first.cursor)
+    (request,) = second.run_requests
+    assert request.tags["dagster/partition"] == "2013-02"
+    assert request.asset_selection[0].to_user_string() == "raw/things"
+    assert not tick(place, second.cursor).run_requests
+    land(place, "2013-02")
+    third = tick(place, second.cursor)
+    assert len(third.run_requests) == 1  # now the landed file is what is new: its step finds nothing to do
+    assert not tick(place, third.cursor).run_requests
+
+
+def test_files_that_wait_before_the_first_look_are_new(place: Place) -> None:
+    project(place.settings.project, sources=FOLDER_SOURCE)
+    (place.settings.project / "incoming").mkdir()
+    (place.settings.project / "incoming" / "2013-01.csv").write_text("id,month\n1,2013-01\n")
+    assert len(tick(place, None).run_requests) == 1
+
+
 def test_months_with_a_gap_are_two_runs(place: Place) -> None:
     land(place, "2013-01", "2013-03")
     requests = tick(place, json.dumps({"raw.things": {}})).run_requests

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse import raw
-from lakehouse.errors import SourceError
+from lakehouse.errors import RawError, SourceError
 from lakehouse.names import TableName
 from lakehouse.settings import Settings
 from lakehouse.source import Delivery, Stream
@@ -123,6 +123,14 @@ def test_links_that_a_landing_left_behind_are_removed(settings: Settings) -> Non
     came.done([])
     assert link.exists()
     assert came.link() == {} and not link.exists()
+
+
+def test_a_raw_file_that_is_lost_before_it_landed_is_told(settings: Settings) -> None:
+    came = polled(settings, lambda last: iter([Delivery("w", b"1\n")]))
+    came.take()
+    raw.received(settings.root, WORDS)[0].path.unlink()
+    with pytest.raises(RawError, match="raw/words/w is gone, and not landed yet"):
+        came.link()
 
 
 def test_a_missing_inbox_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from lakehouse.errors import UnknownName
 from lakehouse.lineage import Node
 from lakehouse.names import TableName
 from lakehouse.project import Project
+from lakehouse.quarantine import origin
+from lakehouse.quarantine.look import Row
 from lakehouse.raw import RawFile
 from lakehouse.restore import restore
 from lakehouse.streams.landing import Landed, land
@@ -73,7 +75,7 @@ def place(new_workspace: Callable[[str], Workspace]) -> Workspace:
 def test_a_landed_stream_is_stale_only_where_it_is_asked_for(place: Workspace) -> None:
     project = Project.load(place.project)
     assert project.streams(["raw/words"]) == project.streams(["+raw.words+"]) == {RAW}
-    assert project.streams(["*"]) == project.streams(["raw/*"]) == project.streams(["bronze/words"]) == set()
+    assert project.streams(["*"]) == project.streams(["raw/*"]) == project.streams(["+bronze/words"]) == set()
     assert planned(place, "raw/words", asked={RAW}) == {"raw/words": ("asked for: what came since lands",)}
 
 
@@ -127,6 +129,16 @@ def test_files_and_versions_are_verified_and_kept(place: Workspace) -> None:
 def test_raw_is_never_put_back(place: Workspace) -> None:
     with pytest.raises(UnknownName, match=r"raw\.words cannot be restored\nWhat is raw is never changed"):
         restore(Project.load(place.project), place.settings, RAW, 0)
+
+
+def test_a_row_in_quarantine_is_told_with_its_file(place: Workspace) -> None:
+    said = dict.fromkeys(("id", "check_name", "reason", "run_id", "state", "state_said"), "")
+    row = Row(
+        table_name="bronze.words", partition_key="*", raw_file="words/two.txt", sha256=None, line=None, row_text="{}",
+        noted_at=datetime.now(UTC), **said,
+    )  # fmt: skip
+    found = origin.find(place.root, Project.load(place.project), row)
+    assert found is not None and found.file.filename == "two.txt"
 
 
 def test_a_contract_is_drafted_of_what_landed(place: Workspace) -> None:
