@@ -2,8 +2,8 @@
 
 Made of the profiles that runs keep (see `kept`), so nothing depends on it and it can be made anew. How far it is with a
 table stands in its own log as a transaction of that table's name and version, as Delta's protocol means it: what a crash
-kept from being added, the table's next write adds. Written here and not by Spark, since a commit of few rows takes
-Spark a second and this some hundredths, and every write of every table would wait for it.
+kept from being added, the table's next write adds. Written here and not by Spark, since a session's first commit of few
+rows takes Spark a second and this some hundredths, and every notebook would wait for it.
 Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.md (actions; reader version 1, writer version 2).
 """
 

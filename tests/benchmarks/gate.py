@@ -21,8 +21,16 @@ from tests.benchmarks import machine, report
 from tests.benchmarks.timing import engine, middle, ratio, timed
 
 HEADERS = ["the whole graph, all months", "rounds", "seconds", "from-to", "to unaudited", "audit s", "profile s", "publish s"]
+# Every check says that it passed, as Dagster runs nothing below one that says nothing.
+UNAUDITED = """
+from lakehouse import gate, references
+
+gate.audit = lambda frame, contract, partitions, judging="all": [gate._passed(one, contract) for one in checks_of.of(contract)]
+references.audit = lambda *_: []
+checks_of.profiled = lambda contract: None
+"""
 VARIANTS = {
-    "unaudited": "Publisher._audit = lambda self, staged: None\n",
+    "unaudited": UNAUDITED,
     "audited, not profiled": "checks_of.profiled = lambda contract: None\n",
     "audited and profiled": "",
 }
