@@ -154,5 +154,5 @@ def test_a_data_file_that_is_gone_is_told_with_what_to_do(place: Workspace, tmp_
     root = Path(shutil.copytree(place.root, tmp_path / "lake"))
     damaged = Workspace(place.project.parent, place.environ["LAKEHOUSE_SPARK"], root)
     next(damaged.path("raw.words").glob("*.parquet")).unlink()
-    for found in (verify.verify(damaged.settings).troubles[0], next(iter(datafiles.look(damaged.settings, False)))):
+    for found in (verify.verify(damaged.settings).troubles[-1], next(iter(datafiles.look(damaged.settings, False)))):
         assert "land all anew: move " in found.todo and "streams/words" in found.todo
