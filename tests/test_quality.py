@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def promise(place: Workspace, severity: str, **more: Any) -> None:
 
 def failed(place: Workspace, cause: str, *partitions: str) -> RunRecord:
     name, run_id = TableName("silver", "things"), record.new_run_id()
+    time.sleep(0.002)  # runs are ordered by their names, which have milliseconds
     made = RunRecord(run_id=run_id, asset=name.dotted, status="failed", partitions=list(partitions), cause=cause)
     record.save(record.folder(place.root, name, run_id) / record.RECORD, made)
     return made
