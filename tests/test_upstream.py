@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ LATER = datetime.now(UTC) + timedelta(days=8, hours=1)
 def noted(place: Workspace, asset: str, status: str, *partitions: str, cause: str = "") -> None:
     """A record of a run that just ended."""
     name, run_id = TableName.parse(asset), record.new_run_id()
+    time.sleep(0.002)  # runs are ordered by their names, which have milliseconds
     made = RunRecord(run_id=run_id, asset=name.dotted, status=status, partitions=list(partitions), cause=cause)
     record.save(record.folder(place.root, name, run_id) / record.RECORD, made)
 

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rich.console import Console
     from rich.tree import Tree
 
     from lakehouse.names import TableName
@@ -141,9 +142,14 @@ def when(moment: datetime) -> str:
 
 def print_tree(tree: Tree) -> None:
     """A tree; where it goes to a file or a pipe, each line whole."""
+    console_of_whole_lines().print(tree)
+
+
+def console_of_whole_lines() -> Console:
+    """Where it goes to a file or a pipe, nothing is wrapped."""
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WHOLE_LINES
-    console.print(tree)
+    return console

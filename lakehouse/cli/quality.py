@@ -20,9 +20,8 @@ def register(app: typer.Typer) -> None:
 
 def quality(as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> int:
     """What is wrong with the data now, since when, and how far down it reaches. Exit code 1 where anything is an error."""
-    from rich.console import Console
-
     from lakehouse import settings
+    from lakehouse.cli.history import console_of_whole_lines
     from lakehouse.project import Project
     from lakehouse.quality import Quality
 
@@ -31,7 +30,7 @@ def quality(as_json: Annotated[bool, typer.Option("--json", help="for machines")
     if as_json:
         print(json.dumps([_plain(one) for one in found.findings], indent=1, default=str))
     else:
-        console = Console(highlight=False)
+        console = console_of_whole_lines()
         if found.findings:
             console.print(_table(found.findings))
         console.print(_summary(found))

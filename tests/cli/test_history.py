@@ -81,7 +81,7 @@ def test_restore_and_vacuum_say_what_they_do(place: Workspace, lakehouse: Comman
         pytest.param(["trace"], "name a table", id="trace nothing"),
         pytest.param(["trace", "--forward", "/etc/passwd"], "is not a raw file of this lake", id="no raw file"),
         pytest.param(["trace", "silver.things", "--where", "1 = (select 1)"], "holds a query", id="subquery"),
-        pytest.param(["trace", "raw.things", "--where", "id = 1"], "--where goes with a table of rows", id="rows of raw"),
+        pytest.param(["trace", "raw.things", "--where", "id = 1"], "go with a table of rows", id="rows of raw"),
         pytest.param(["restore", "silver.things", "--version", "9"], "has no version 9", id="version"),
         pytest.param(["vacuum", "--older-than", "soon"], "'soon' is not a span of time", id="span"),
         pytest.param(["run", "--json"], "--json goes with --dry-run", id="run as JSON"),

@@ -21,7 +21,7 @@ class SparkReader(Reader):
     """Asks the lake's Spark server all the time, in a session of its own."""
 
     def __init__(self, scene: Scene) -> None:
-        super().__init__(scene, every=0.01)
+        super().__init__(scene, every=0.3)
         self._spark = connect(scene.settings)
 
     def _look(self, table: str, path: object) -> None:
@@ -49,7 +49,7 @@ def polling(*readers: Reader) -> Iterator[None]:
 
 
 def test_readers_see_only_whole_and_checked_versions(scene: Scene, promise: Promise, factor: int) -> None:
-    log, spark = Reader(scene, every=0), SparkReader(scene)
+    log, spark = Reader(scene, every=0.002), SparkReader(scene)
     with polling(log, spark), promise("a bad batch, kill -9, two at once", "readers see whole and checked versions", "4f") as seen:
         seen.fault_happened()
         before = scene.versions()
