@@ -6,7 +6,7 @@ number of batches in any order ends in what one batch of all of them makes.
 Format: https://debezium.io/documentation/reference/stable/connectors/mysql.html#mysql-events, the transactions' marks
 https://debezium.io/documentation/reference/stable/connectors/mysql.html#mysql-transaction-metadata.
 
-Nothing is stored here. A notebook merges what is returned: set aside lines by `line`, versions by key and `position`,
+Nothing is stored here; what is used several times (the lines as parsed, the versions) is computed once. A notebook merges what is returned: set aside lines by `line`, versions by key and `position`,
 current rows by key; and hands in what stands of these, so that a batch costs what its keys cost.
 """
 
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
+
+from lakehouse.spark.session import checkpoint
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -73,10 +75,11 @@ def events(
     if aside is not None:
         lines = lines.unionByName(aside.select("line", _FILE))
     lines = lines.where("trim(line) not in ('', 'null')").groupBy("line").agg(F.min(_FILE).alias(_FILE))
-    judged = _judged(_parsed(lines, schema, position), key)
+    judged = checkpoint(_judged(_parsed(lines, schema, position), key))
     done = _whole(judged, collection, history)
     waits = "if(transaction is not null and whole is null, 'transaction ' || transaction || ' is incomplete', null)"
     told = judged.join(done, F.expr("transaction = whole"), "left").withColumn("reason", F.expr(f"coalesce(reason, {waits})"))
+    told = checkpoint(told)
     good = told.where("reason is null and op in ('c', 'u', 'd', 'r')")
     left = told.where("reason is not null and reason != 'tombstone'").select("line", "reason", _FILE, F.lit(False).alias("applied"))
     if aside is not None:
@@ -101,9 +104,8 @@ def history(events: DataFrame, key: Sequence[str], standing: DataFrame | None = 
     first = Window.partitionBy(*key, "position").orderBy("deleted", content.desc(), _FILE)
     once = rows.withColumn("_nth", F.row_number().over(first)).where("_nth = 1").drop("_nth")
     onwards = Window.partitionBy(*key).orderBy("position")
-    return once.withColumn("valid_to", F.lead("valid_from").over(onwards)).withColumn(
-        "next_position", F.lead("position").over(onwards)
-    )
+    nexts = {"valid_to": F.lead("valid_from").over(onwards), "next_position": F.lead("position").over(onwards)}
+    return checkpoint(once.withColumns(nexts))
 
 
 def current(history: DataFrame) -> DataFrame:
