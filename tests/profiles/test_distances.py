@@ -21,6 +21,7 @@ def pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(pairs())
+@settings(deadline=None)
 def test_psi_is_the_relative_entropy_of_both_directions(pair: tuple[np.ndarray, np.ndarray]) -> None:
     own, other = pair
     p, q = own + 0.5, other + 0.5
@@ -28,13 +29,14 @@ def test_psi_is_the_relative_entropy_of_both_directions(pair: tuple[np.ndarray, 
 
 
 @given(pairs())
+@settings(deadline=None)
 def test_jensen_shannon_is_scipys_with_base_two(pair: tuple[np.ndarray, np.ndarray]) -> None:
     own, other = pair
     assert distances.jensen_shannon(own, other) == pytest.approx(float(jensenshannon(own, other, base=2)), abs=1e-7)
 
 
 @given(pairs())
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_kolmogorov_smirnov_is_scipys_statistic(pair: tuple[np.ndarray, np.ndarray]) -> None:
     own, other = (np.repeat(np.arange(len(counts)), counts.astype(int)) for counts in pair)
     expected = stats.ks_2samp(own, other, method="asymp").statistic
@@ -42,6 +44,7 @@ def test_kolmogorov_smirnov_is_scipys_statistic(pair: tuple[np.ndarray, np.ndarr
 
 
 @given(pairs(), st.data())
+@settings(deadline=None)
 def test_wasserstein_is_scipys(pair: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
     bins = len(pair[0])
     steps = np.array(data.draw(st.lists(st.floats(0.01, 100), min_size=bins - 1, max_size=bins - 1)))
@@ -51,6 +54,7 @@ def test_wasserstein_is_scipys(pair: tuple[np.ndarray, np.ndarray], data: st.Dat
 
 
 @given(pairs())
+@settings(deadline=None)
 def test_total_variation_is_half_of_scipys_cityblock_distance(pair: tuple[np.ndarray, np.ndarray]) -> None:
     from scipy.spatial.distance import cityblock
 
@@ -59,6 +63,7 @@ def test_total_variation_is_half_of_scipys_cityblock_distance(pair: tuple[np.nda
 
 
 @given(pairs())
+@settings(deadline=None)
 def test_nothing_is_far_from_itself(pair: tuple[np.ndarray, np.ndarray]) -> None:
     own, _ = pair
     for name in ("psi", "jensen_shannon", "total_variation", "kolmogorov_smirnov"):
