@@ -6,8 +6,9 @@ number of batches in any order ends in what one batch of all of them makes.
 Format: https://debezium.io/documentation/reference/stable/connectors/mysql.html#mysql-events, the transactions' marks
 https://debezium.io/documentation/reference/stable/connectors/mysql.html#mysql-transaction-metadata.
 
-Nothing is stored here; what is used several times (the lines as parsed, the versions) is computed once. A notebook merges what is returned: set aside lines by `line`, versions by key and `position`,
-current rows by key; and hands in what stands of these, so that a batch costs what its keys cost.
+Nothing is stored here; what is used several times (the lines as parsed, the versions) is computed once. A notebook
+merges what is returned: set aside lines by `line`, versions by key and `position`, current rows by key; and hands in
+what stands of these, so that a batch costs what its keys cost.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ from lakehouse.plan import Step
 from lakehouse.project import Project
 from lakehouse.record import Result
 from lakehouse.settings import Settings
+from lakehouse.source import Stream
 from lakehouse.spark import server
+from lakehouse.streams import landing
 from tests import notebooks
 
 PARAMETERS = 'months: list[month] = ["2013-01"]  # months to build'
@@ -100,6 +102,10 @@ class Workspace:
 
     def land(self, table: str, *months: str) -> None:
         source = Project.load(self.project).sources[TableName.parse(table)]
+        if isinstance(source, Stream):
+            tables.open_root(self.root)
+            landing.land(self.settings, source)
+            return
         for key in months or (None,):
             raw.land(tables.open_root(self.root), source, key)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.datasets import load_diabetes
@@ -26,8 +28,21 @@ def clinic(new_workspace: Callable[[str], Workspace]) -> Workspace:
     """Built once; the tests below change it one after another, and each leaves it up to date."""
     made = new_workspace("clinic")
     made.write(NOTEBOOKS, CONTRACTS, SOURCES)
+    record(made, "readings-1", {"patient": 1, "at": "2024-01-05T08:00:00Z", "glucose": 5.5})
+    record(made, "register-1", event("r", 1, None, "east"), event("r", 2, None, "west"))
     made.bring_up_to_date()
     return made
+
+
+def record(place: Workspace, name: str, *records: dict[str, Any]) -> None:
+    (place.project / "assets" / f"{name}.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records))
+
+
+def event(op: str, patient: int, before: str | None, after: str | None, at: int = 0) -> dict[str, Any]:
+    """One event of Debezium's about a patient's ward, at the position `at` of the register's log."""
+    rows = [None if ward is None else {"patient": patient, "ward": ward} for ward in (before, after)]
+    source = {"file": "log.000001", "pos": at, "ts_ms": 1_700_000_000_000 + at}
+    return {"op": op, "before": rows[0], "after": rows[1], "source": source, "ts_ms": 1_700_000_000_000 + at}
 
 
 def deliver(place: Workspace, *lines: str) -> Path:
@@ -86,3 +101,50 @@ def test_a_month_forced_again_leaves_the_same_rows(clinic: Workspace) -> None:
     for name in before:
         clinic.run(name.replace(".", "/"), months=["2024-01"])
     assert {name: clinic.rows(name) for name in before} == before
+
+
+def test_a_row_that_breaks_a_promise_of_its_own_is_set_aside_and_told(clinic: Workspace) -> None:
+    before = clinic.rows("silver.visits")
+    late = clinic.project / "assets" / LATE
+    kept = late.read_text()
+    late.write_text(f"{kept}1001,2024-02,50.0,2.0,25.0,900.0,180.0,100.0,50.0,4.0,4.6,90.0,100.0\n")
+    clinic.land("raw.visits", "2024-02")
+    clinic.bring_up_to_date()
+    assert clinic.rows("silver.visits") == before
+    told = clinic.command("quarantine", "explain", "silver.visits")
+    assert told.returncode == 0 and "1001" in told.stdout and "Mean arterial pressure" in told.stdout, told.stdout + told.stderr
+    late.write_text(kept)
+    clinic.land("raw.visits", "2024-02")
+    clinic.bring_up_to_date()
+    assert "nothing" in clinic.command("quarantine", "list").stdout.lower()
+
+
+def test_a_stream_lands_what_came_and_the_last_reading_counts(clinic: Workspace) -> None:
+    record(
+        clinic,
+        "readings-2",
+        {"patient": 1, "at": "2024-01-05T08:00:00Z", "glucose": 5.9},
+        {"patient": 2, "at": "2024-01-05T09:00:00Z", "glucose": 7.0},
+    )
+    clinic.land("raw.readings")
+    clinic.bring_up_to_date()
+    assert clinic.rows("bronze.readings", "patient, glucose") == [(1, 5.9), (2, 7.0)]
+    assert len(clinic.rows("raw.readings")) == 3
+    clinic.land("raw.readings")
+    assert clinic.plan() == []
+
+
+def test_changes_in_any_order_leave_the_register_as_it_is_and_as_it_was(clinic: Workspace) -> None:
+    moved, gone = event("u", 1, "east", "north", at=20), event("d", 2, "west", None, at=30)
+    record(clinic, "register-2", gone, event("u", 1, "north", "south", at=40), gone)
+    record(clinic, "register-3", moved, event("c", 3, None, "east", at=10))
+    clinic.land("raw.register")
+    clinic.bring_up_to_date()
+    assert clinic.rows("bronze.register", "patient, ward") == [(1, "south"), (3, "east")]
+    history = clinic.rows("bronze.register_history", "patient, ward, valid_to is null")
+    assert [row[1:] for row in history if row[0] == 1] == [("east", False), ("north", False), ("south", True)]
+
+
+def test_each_published_month_has_a_profile(clinic: Workspace) -> None:
+    found = clinic.command("profile", "silver.visits", "--partition", "2024-03", "--column", "bmi", "--json")
+    assert found.returncode == 0 and "bmi" in found.stdout, found.stdout + found.stderr
