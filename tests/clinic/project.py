@@ -13,8 +13,10 @@ What streams and changes is made up; the files in assets/ are written by the tes
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.notebooks import contract, notebook
-from tests.workspace import monthly
+from tests.workspace import IMPORTS
 
 MONTHS = {"column": "month", "start": "2024-01", "end": "2024-03"}
 SERUM = ("tc", "ldl", "hdl", "tch", "ltg", "glu")
@@ -51,6 +53,12 @@ SOURCES = """
     register = Source("raw.register", lambda partition: files_of("register"), format="text", owner="clinic")
     visits = Source("raw.visits", visits_of, partitions=MONTHS, options={"header": "true"}, owner="clinic")
 """
+
+
+def monthly(name: str, *cells: str, imports: str = "") -> dict[str, Any]:
+    months = 'months: list[month] = ["2024-01"]  # months of the visit'
+    return notebook(name, *cells, parameters=months, imports=f"{IMPORTS}\n{imports}")
+
 
 TYPED = "{name: 'double' for name in ('age', 'bmi', 'bp', 'tc', 'ldl', 'hdl', 'tch', 'ltg', 'glu', 'progression')}"
 
@@ -136,7 +144,7 @@ NOTEBOOKS = {
         """
         rows = lake.read("features.patient").orderBy("patient").toPandas()
         loaded = lake.load_model("models.progression")
-        rows["score"] = loaded.model.predict(rows[["bmi", "bp", "ltg", "ratio"]])
+        rows["score"] = loaded.predict(rows[["bmi", "bp", "ltg", "ratio"]])
         rows["model_version"] = loaded.version
         """,
         'lake.write(rows[["month", "patient", "score", "model_version"]], "scores.progression")',
