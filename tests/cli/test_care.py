@@ -22,7 +22,7 @@ def test_a_sound_lake(small_lake: Workspace, lakehouse: Command) -> None:
     code, out, _ = lakehouse(small_lake, "verify")
     assert (code, out.splitlines()[-1].endswith("all is as it was recorded.")) == (0, True)
     assert json.loads(lakehouse(small_lake, "verify", "--json")[1]) == {
-        "checked": {"raw_files": 0, "runs": 4, "versions": 4, "models": 0, "released": 0}, "findings": [],
+        "checked": {"raw_files": 0, "runs": 4, "versions": 8, "models": 0, "released": 0}, "findings": [],
     }  # fmt: skip
     assert lakehouse(small_lake, "doctor", "--deep")[:2] == (0, "All is well.\n")
 

@@ -73,9 +73,9 @@ def test_where_the_seconds_went_is_told_and_recorded(place: Workspace) -> None:
     done = place.command("run", "--force", "--timings")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert ["wait", "start", "Spark", "Python", "audit", "publish"] in [line[1:7] for line in lines]
+    assert ["wait", "start", "Spark", "Python", "audit", "stats", "write"] in [line[1:8] for line in lines]
     notebooks = {"bronze/letters", "silver/good", "silver/bad", "gold/below"}
-    spent = {line[0]: [float(number) for number in line[1:]] for line in lines if len(line) == 8 and line[0] in notebooks}
+    spent = {line[0]: [float(number) for number in line[1:]] for line in lines if len(line) == 9 and line[0] in notebooks}
     assert set(spent) == notebooks
     for _waiting, *phases, in_all in spent.values():
         assert 0 < sum(phases) <= in_all * 1.05 + 0.3
