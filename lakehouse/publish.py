@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import checks as checks_of
-from lakehouse import deltalog, merge, record, tables
+from lakehouse import commit, deltalog, merge, record, tables
 from lakehouse.conform import conform
 from lakehouse.contract import Contract
 from lakehouse.contracts import before, versions
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
     from lakehouse.ingest.batch import Batch
     from lakehouse.lake import Lake
 
-# Commits and the files of old versions outlive Delta's default month: lineage and time travel need them, and only
-# `VACUUM` deletes. Taken by Delta when the table is created.
-_KEEP = "interval 3650 days"
 _CONFLICT = "DELTA_CONCURRENT"
 _ATTEMPTS = 4
 
@@ -297,11 +293,11 @@ class Publisher:
     def _publish(self, staged: _Staged) -> None:
         path, (found, _) = self._target(staged.table), self._stands(staged.table)
         if found is not None and found != path:
-            _clone(self._lake, found, path)
+            commit.clone(self._lake.spark, found, path)
         for attempt in range(_ATTEMPTS):
             try:
                 if staged.changes is None or found is None:
-                    _commit(staged, path, self._metadata(staged))
+                    commit.replace(staged.frame, staged.contract, staged.partitions, path, self._metadata(staged))
                 else:
                     self._commit_merge(staged, path)
                 break
@@ -327,7 +323,7 @@ class Publisher:
             entry for entry in reversed(deltalog.commits(path)) if (entry.ours or {}).get("run_id") == self.result.run_id
         )
         if not self._lake.in_sandbox and published.version == 0:
-            _name_in_catalog(self._lake, staged.table, path)
+            commit.name_in_catalog(self._lake.spark, staged.table, path)
         write = Write(
             table=staged.table.dotted,
             version=published.version,
@@ -383,43 +379,3 @@ def describe(check: CheckRecord) -> str:
     count = f", {check.unexpected:,} row{'s' if check.unexpected > 1 else ''}" if check.unexpected else ""
     examples = f", as in {', '.join(map(repr, check.examples[:3]))}" if check.examples else ""
     return f"{check.name}{count}{examples}" + (f" ({check.observed})" if check.observed else "")
-
-
-def _commit(staged: _Staged, path: Path, metadata: str) -> None:
-    # A fresh transaction id: it only removes Connect's resend of one statement. Being right when repeated by a later
-    # run comes from replaceWhere, not from here (a reused id would silently drop a later write).
-    frame = staged.frame
-    if staged.partitions:
-        assert staged.contract is not None and staged.contract.partitions is not None
-        # One file for each partition and 64 MB, not one for each partition and task. (Delta's own optimizeWrite does so
-        # too, at the price of a shuffle into thousands: the first write of a table took 1.4 to 1.8 times as long.)
-        frame = frame.hint("rebalance", staged.contract.partitions.column)
-    writer = (
-        frame.write.format("delta")
-        .mode("overwrite")
-        .option("userMetadata", metadata)
-        .option("txnAppId", str(uuid.uuid4()))
-        .option("txnVersion", 1)
-        .option("delta.logRetentionDuration", _KEEP)
-        .option("delta.deletedFileRetentionDuration", _KEEP)
-    )
-    if staged.partitions:
-        column = staged.contract.partitions.column
-        writer = writer.partitionBy(column).option("mergeSchema", "true")
-        writer = writer.option("replaceWhere", tables.partitions_clause(column, staged.partitions))
-    else:
-        writer = writer.option("overwriteSchema", "true")
-    writer.save(str(path))
-
-
-def _clone(lake: Lake, source: Any, target: Any) -> None:
-    """A sandbox starts as a shallow clone of the pinned version: no file is copied."""
-    version = deltalog.latest(source)
-    lake.spark.sql(f"create table delta.`{target}` shallow clone delta.`{source}` version as of {version}")
-
-
-def _name_in_catalog(lake: Lake, table: TableName, path: Any) -> None:
-    """Lets foreign sessions on the same server use the table's plain name; ours resolve names themselves."""
-    location = str(path).replace("'", "\\'")
-    lake.spark.sql(f"create database if not exists `{table.layer}`")
-    lake.spark.sql(f"create table if not exists `{table.layer}`.`{table.name}` using delta location '{location}'")
