@@ -70,7 +70,10 @@ def test_dagster_is_told_rows_versions_and_the_safe_notebook(live: Place, first:
     assert made["2013-02"].tags["dagster/data_version"] == "0"
     assert Path(metadata["notebook"].value).name == "notebook.safe.ipynb"
     assert {"starting", "spark", "publishing"} <= set(metadata["seconds by phase"].value)
-    assert metadata["checks by severity"].value == {"error": {"passed": 4, "not passed": 0}}
+    assert metadata["checks by severity"].value == {
+        "error": {"passed": 4, "not passed": 0},
+        "warn": {"passed": 5, "not passed": 0},  # the profile's
+    }
     lineage = metadata["dagster/column_lineage"].value
     assert lineage.deps_by_column["id"] == [dg.TableColumnDep(dg.AssetKey(["bronze", "things"]), "id")]
     checks = [event for event in found if event.event_type_value == "ASSET_CHECK_EVALUATION"]
@@ -142,7 +145,7 @@ def test_an_unchanged_step_of_a_schedule_tells_its_result_again(live: Place, fir
     live.run("silver/b")  # as this project has it, whatever the tests above left
     table = tables.lake_path(live.settings.root, TableName("silver", "b"))
     version = deltalog.latest(table)
-    assert json.loads(live.python(SKIP).splitlines()[-1]) == [True, str(version), 5]
+    assert json.loads(live.python(SKIP).splitlines()[-1]) == [True, str(version), 10]
     assert deltalog.latest(table) == version
 
 
