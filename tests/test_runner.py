@@ -145,7 +145,7 @@ def test_a_run_leaves_its_record_and_its_executed_notebook(endings: Workspace, m
     executed = cells(done.notebook)
     assert any("injected-parameters" in cell.metadata.get("tags", []) and "2013-02-01" in cell.source for cell in executed)
     assert "silver.ending: 6 rows published to the lake" in text(done.notebook)
-    assert sorted(path.name for path in folder.iterdir()) == ["notebook.ipynb", "record.json", "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["notebook.ipynb", "profile.json", "record.json", "result.json"]
 
 
 BADLY = [

@@ -65,6 +65,7 @@ def preload() -> None:
         import papermill  # noqa: F401
 
         import lakehouse.plan
+        import lakehouse.profiles.shown
         import lakehouse.runner  # noqa: F401
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="steps are forke
 def test_what_steps_need_is_imported_and_leaves_one_thread(place: Place) -> None:
     out = place.python("""
         import os, sys
-        from lakehouse.orchestration import executor
+        from lakehouse.orchestration import executor, launch
         executor.preload()
         print(executor.thread_count(), executor.start_method(), "papermill" in sys.modules, "OMP_NUM_THREADS" in os.environ)
         print(sys.modules["rfc3987_syntax"])

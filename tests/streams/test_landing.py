@@ -159,7 +159,7 @@ def test_two_landings_at_once_take_turns(new_place: Callable[..., Place]) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert sorted(landed) == [0, len(every)]
     assert rows(place.settings) == every
 
