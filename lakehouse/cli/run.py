@@ -188,7 +188,7 @@ def _print_timings(console: Console, outcomes: list[Any]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table("seconds", *PHASES.values(), "all", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table("seconds", *PHASES.values(), "all", box=box.SIMPLE_HEAD, padding=0)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
