@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,4 +29,18 @@ def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path, error
         beside.write_text("ne")
         raise error
     assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_threads_of_one_process_do_not_meet(tmp_path: Path) -> None:
+    path, both = tmp_path / "file", threading.Barrier(2)
+
+    def write(text: str) -> None:
+        with atomic.replacing(path) as beside:
+            beside.write_text(text)
+            both.wait(10)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, ["one", "two"]))
+    assert path.read_text() in ("one", "two")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -23,7 +23,7 @@ from lakehouse.record import Result, RunRecord
 from lakehouse.settings import Settings
 from lakehouse.trouble import Trouble
 
-_DRAFT = re.compile(r"^\.(record|result)\.json\.(\d+)$")
+_DRAFT = re.compile(r"^\.(record|result)\.json\.(\d+)(-\d+)?$")
 _DAY = 86_400
 _STARTING = 60  # seconds in which a run may have a notebook and no kernel yet
 _FAILED = "**This run failed.**"
