@@ -12,6 +12,7 @@ from typing import Any
 
 from lakehouse.contract import Contract, Expectation, Reference, RowSeverity
 from lakehouse.contracts.profiling import KINDS, TIMES, Profiling
+from lakehouse.record import CheckRecord
 
 KEY = "key_is_unique"
 
@@ -45,6 +46,19 @@ class Check:
     description: str
     type: str
     kwargs: dict[str, Any]
+
+
+def outcome(contract: Contract, check: Check, *, passed: bool, **seen: Any) -> CheckRecord:
+    """The record of how one check of `contract` came out, with what was `seen`."""
+    return CheckRecord(
+        table=contract.table.dotted,
+        name=check.name,
+        column=check.column,
+        severity=check.severity,
+        passed=passed,
+        description=check.description,
+        **seen,
+    )
 
 
 def of(contract: Contract) -> tuple[Check, ...]:

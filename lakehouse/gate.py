@@ -83,14 +83,11 @@ def _validate(batch: Any, expectations: list[Any], result_format: str | dict[str
 
 def _passed(check: Check, contract: Contract) -> CheckRecord:
     """A check that all rows passed; with `mostly` some may not have, and how many was not asked."""
-    return CheckRecord(
-        table=contract.table.dotted,
-        name=check.name,
-        column=check.column,
-        severity=check.severity,
+    return checks.outcome(
+        contract,
+        check,
         passed=True,
         unexpected=None if "mostly" in check.kwargs else 0,
-        description=check.description,
     )
 
 
@@ -111,17 +108,14 @@ def _record(check: Check, contract: Contract, result: Any) -> CheckRecord:
     """One outcome. A check that gave no result did not pass."""
     outcome = (result.result or {}) if result is not None else {}
     observed = outcome.get("observed_value")
-    return CheckRecord(
-        table=contract.table.dotted,
-        name=check.name,
-        column=check.column,
-        severity=check.severity,
+    return checks.outcome(
+        contract,
+        check,
         passed=bool(result is not None and result.success),
         observed=_failure_to_compute(result, contract) or ("" if observed is None else f"observed {_plain(observed)}"),
         unexpected=outcome.get("unexpected_count"),
         examples=_examples(check, contract, outcome.get("partial_unexpected_list") or []),
         rows=_rows(check, contract, outcome.get("unexpected_rows")),
-        description=check.description,
     )
 
 

@@ -98,16 +98,13 @@ def _record(contract: Contract, worst: list[Any]) -> CheckRecord:
     said = ("given more than once" if row["given"] > 1 else "null, or elsewhere in the table too" for row in worst)
     masked = any(contract.columns[name].personal for name in contract.key)
     examples = [", ".join(str(row[name]) for name in contract.key) for row in worst]
-    return CheckRecord(
-        table=contract.table.dotted,
-        name=KEY,
-        column=check.column,
-        severity=check.severity,
+    return checks.outcome(
+        contract,
+        check,
         passed=not worst,
         observed="; ".join(sorted(set(said))),
         unexpected=worst[0]["n"] if worst else 0,
         examples=[MASK] * bool(worst) if masked else examples,
-        description=check.description,
     )
 
 

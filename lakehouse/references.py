@@ -45,16 +45,13 @@ def audit(
             said[check.name] = f"could not be computed: {error.what}"
     counts = _counts(lost)
     return [
-        CheckRecord(
-            table=contract.table.dotted,
-            name=check.name,
-            column=check.column,
-            severity=check.severity,
+        checks.outcome(
+            contract,
+            check,
             passed=counts.get(check.name) == 0,
             observed=said[check.name],
             unexpected=counts.get(check.name),
             examples=_examples(lost[check.name], check, contract, contracts) if counts.get(check.name) else [],
-            description=check.description,
         )
         for check in asked
     ]

@@ -56,13 +56,11 @@ def told() -> dict[str, str]:
 def audit(contract: Contract, behind: Behind) -> list[CheckRecord]:
     """The outcome of the check that nothing above was behind, for a contract that asks for it."""
     return [
-        CheckRecord(
-            table=contract.table.dotted,
-            name=check.name,
-            severity=check.severity,
+        checks.outcome(
+            contract,
+            check,
             passed=not behind,
             observed="; ".join(f"{table}: {why}" for table, why in sorted(behind.items())),
-            description=check.description,
         )
         for check in checks.of(contract)
         if check.type == checks.UPSTREAM

@@ -33,9 +33,7 @@ class Profiler:
     def __init__(self, root: Path, folder: Path | None) -> None:
         self._root, self._folder, self._found = root, folder, RunProfile()
 
-    def audit(
-        self, frame: DataFrame, contract: Contract, partitions: Iterable[str], *, merged: bool = False
-    ) -> list[CheckRecord]:
+    def audit(self, frame: DataFrame, contract: Contract, partitions: Iterable[str], *, merged: bool = False) -> list[CheckRecord]:
         """The outcome of each check of `contract` that the profile of the rows of `frame` is made for.
 
         Kept before the commit: it counts where the commit stands, so no crash can lose one.
@@ -98,13 +96,11 @@ def _outcomes(contract: Contract, found: Iterable[Measured], too_few: str) -> It
     for check in checks.of(contract):
         if check.type == PROFILE:
             own = [one for one in unusual if one.kind == check.kwargs["kind"]]
-            yield CheckRecord(
-                table=contract.table.dotted,
-                name=check.name,
-                severity=check.severity,
+            yield checks.outcome(
+                contract,
+                check,
                 passed=not own,
                 observed=in_words(own) if own else too_few,
-                description=check.description,
             )
 
 

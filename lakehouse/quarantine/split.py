@@ -68,30 +68,24 @@ def _record(frame: DataFrame, check: Check, sql: str, contract: Contract, count:
     passed = count == 0 or aside <= allowed * rows
     said = f"{count:,} of {rows:,} rows set aside" if count else ""
     more = "" if passed else f": with all checks {aside:,}, more than {100 * allowed:g}%"
-    return CheckRecord(
-        table=contract.table.dotted,
-        name=check.name,
-        column=check.column,
-        severity=SEVERITY,
+    return checks.outcome(
+        contract,
+        check,
         passed=passed,
         observed=said + more,
         unexpected=count,
         examples=_examples(frame.where(sql), check, contract) if count else [],
-        description=check.description,
     )
 
 
 def _not_computed(check: Check, contract: Contract, error: Exception) -> CheckRecord:
     personal = any(column.personal for column in contract.columns.values())
     said = MASK if personal else str(error).strip().splitlines()[0]
-    return CheckRecord(
-        table=contract.table.dotted,
-        name=check.name,
-        column=check.column,
-        severity=SEVERITY,
+    return checks.outcome(
+        contract,
+        check,
         passed=False,
         observed=f"could not be computed: {said}",
-        description=check.description,
     )
 
 
