@@ -56,10 +56,12 @@ def run(scales: Sequence[int], shares: Sequence[int]) -> None:
             measured += measure(shipped, scratch, scale, shares)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    here = machine.describe()
-    report.show("merge", HEADERS, table(measured), machine.in_words(here))
-    print("saved:", report.save("merge", {"machine": here, "merges": measured}, whole=len(scales) > 1))
-    print(report.markdown(HEADERS, table(measured)))
+    here, rows, whole = machine.describe(), table(measured), len(scales) > 1
+    report.show("merge", HEADERS, rows, machine.in_words(here))
+    print("saved:", report.save("merge", {"machine": here, "merges": measured}, whole=whole))
+    body = f"{report.markdown(HEADERS, rows)}\n\n{machine.in_words(here)}."
+    if not whole or not report.put(shipped.project / "README.md", "merge", body):
+        print(body)
 
 
 def measure(shipped: Settings, scratch: Path, scale: int, shares: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,87 @@
+"""The shipped notebooks, run on two real months: what they leave, and where its columns come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lakehouse import columntrace
+from lakehouse.bootstrap import PROJECT
+from lakehouse.columntrace import ColumnBranch
+from lakehouse.names import TableName
+from lakehouse.project import Project
+from lakehouse.record import Result
+from tests.workspace import Workspace
+
+MONTHS = ["2013-09", "2013-10"]
+FLIGHTS = {"2013-09": 27_574, "2013-10": 28_889}
+OTHERS = {"models/flight_delay": {"train_until": "2013-09", "rounds": 20}, "scores/flight_delay": {"months": ["2013-10"]}}
+
+# What a flight's departure is told by, and the carrier that the window is over.
+DEPARTED = ("carrier", "year", "month", "day", "sched_dep_time", "dep_delay")
+
+
+@pytest.fixture(scope="module")
+def shipped(new_workspace: Callable[[str], Workspace]) -> Workspace:
+    """The project itself, with a lake of its own."""
+    made = new_workspace("shipped")
+    made.project = PROJECT
+    made.environ["LAKEHOUSE_PROJECT"] = str(PROJECT)
+    return made
+
+
+@pytest.fixture(scope="module")
+def results(shipped: Workspace) -> dict[str, Result]:
+    """What each notebook's run left, by its name."""
+    found = {}
+    for step in shipped.plan():
+        months = [key for key in step.partitions if key in MONTHS]
+        if step.asset.layer == "raw":
+            shipped.land(step.asset.dotted, *months)
+        else:
+            values = {"months": months} if step.partitions else {}
+            found[step.asset.slashed] = shipped.run(step.asset.slashed, **{**values, **OTHERS.get(step.asset.slashed, {})})
+    return found
+
+
+@pytest.mark.slow
+def test_every_notebook_writes_every_month(shipped: Workspace, results: dict[str, Result]) -> None:
+    for table in ("bronze.flights", "silver.flights", "features.flight_departure"):
+        (write,) = [write for result in results.values() for write in result.writes if write.table == table]
+        assert write.partition_rows == FLIGHTS, table
+    carriers = shipped.rows("gold.carrier_performance", "month, sum(flights) over (partition by month)")
+    assert dict(carriers) == FLIGHTS
+    assert dict(shipped.rows("scores.flight_delay", "month, count(*) over ()")) == {"2013-10": FLIGHTS["2013-10"]}
+    assert all(check.passed for result in results.values() for check in result.checks if check.severity == "error")
+
+
+def test_the_model_is_better_than_what_costs_nothing(results: dict[str, Result]) -> None:
+    (model,) = results["models/flight_delay"].models
+    assert 0.6 < model.metrics["auc"] < 0.85 and model.metrics["auc_base_rate"] == 0.5
+    assert model.metrics["log_loss"] < model.metrics["log_loss_base_rate"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "sources"),
+    [
+        pytest.param("silver.flights", "arrival_delay", {"flights.arr_delay"}, id="a cast"),
+        pytest.param("silver.flights", "plane_seats", {"planes.seats"}, id="a join"),
+        pytest.param("silver.flights", "temperature", {"weather.temp"}, id="two notebooks further up"),
+        pytest.param("gold.carrier_performance", "carrier_name", {"airlines.name"}, id="through the notebook's own checkpoint"),
+        pytest.param("features.flight_departure", "plane_seats", {"planes.seats"}, id="through a union"),
+        pytest.param("features.flight_departure", "carrier_delay", {f"flights.{name}" for name in DEPARTED}, id="a window"),
+    ],
+)
+def test_a_column_is_traced_to_raw(
+    shipped: Workspace, results: dict[str, Result], table: str, column: str, sources: set[str]
+) -> None:
+    found = columntrace.back(Project.load(PROJECT), shipped.root, TableName.parse(table), column)
+    assert set(leaves(found)) == {f"raw.{source}" for source in sources}
+
+
+def leaves(branch: ColumnBranch) -> Iterator[str]:
+    if not branch.branches and not branch.again:
+        yield f"{branch.table}.{branch.column}"
+    for below in branch.branches:
+        yield from leaves(below)
