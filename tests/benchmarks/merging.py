@@ -33,14 +33,15 @@ COLUMNS = ("carrier", "flight", "tailnum", "origin", "dest", "month", "day", "sc
 READ = f"""
 from pyspark.sql import functions as F
 standing = lake.standing("silver.merged")
+NEW = 2**50  # added to the numbers of new rows, which are changed by no later merge
 flights = lake.read("bronze.flights").select(F.monotonically_increasing_id().alias("id"), {", ".join(map(repr, COLUMNS))})
 """
 CHANGE = """
 rows = flights.withColumn("gone", F.lit(False)) if standing is None else (
-    standing.where(f"pmod(xxhash64(id), 1000) < {share} * 10")
+    standing.where(f"id < {NEW} and pmod(xxhash64(id), 1000) < {share} * 10")
     .withColumn("kind", F.expr("pmod(xxhash64(id, 1), 10)"))
     .withColumn("arr_delay", F.expr("if(kind < 8, concat(arr_delay, '!'), arr_delay)"))
-    .withColumn("id", F.expr("if(kind = 8, id + bigint(pow(2, 60)), id)"))
+    .withColumn("id", F.expr(f"if(kind = 8, id + {NEW} * (1 + {share}), id)"))
     .withColumn("gone", F.expr("kind = 9")).drop("kind")
 )
 """
