@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from lakehouse import yamllines
+from lakehouse.contracts import features
+from lakehouse.contracts.features import Constant, FeatureView, Impute
 from lakehouse.contracts.profiling import ColumnRules, DistributionRule, OrOff, Pinned, Profiling
 from lakehouse.contracts.values import ColumnName, ColumnType, Partitions, Space, Span, Strict, Table
 from lakehouse.errors import ContractError
@@ -43,6 +45,8 @@ class Column(Strict):
     """true masks its values wherever rows are shown."""
     round: Annotated[int, Field(ge=0, le=15)] | None = None
     """Digits after the point to which two values must agree to be equal; left out, exactly."""
+    impute: Impute | None = None
+    """How a missing value is filled for models that take none, learnt from training rows; left out, not at all."""
 
 
 class Reference(Strict):
@@ -119,6 +123,8 @@ class Contract(Strict):
     """The columns that name one row; checked unique."""
     partitions: Space | None = None
     """The table's months; left out, the table is written whole."""
+    feature_view: FeatureView | None = None
+    """Of a table of features: whose they are, and when each was true and known."""
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
     """Partitions that one run takes at most; left out, all."""
     upstream: Upstream | None = None
@@ -182,6 +188,7 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
     needed: list[tuple[Place, str]] = [(("key", str(number)), name) for number, name in enumerate(contract.key)]
     if contract.partitions:
         needed.append((("partitions", "column"), contract.partitions.column))
+    needed += features.named(contract.feature_view)
     spoken_of = [
         (("expectations", str(number), "kwargs"), name)
         for number, expectation in enumerate(contract.expectations)
@@ -201,7 +208,7 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
             yield at, f"{'.'.join(at)}: {name!r} is not one of the columns", near or "Add the column, or correct the name."
     for at, name in needed:
         if name in contract.columns and contract.columns[name].nullable:
-            message = f"columns.{name} may be null, but it is part of the {'key' if at[0] == 'key' else 'partitions'}"
+            message = f"columns.{name} may be null, but it is part of the {at[0].replace('_', ' ')}"
             yield ("columns", name), message, "Write nullable: false."
     for number, expectation in enumerate(contract.expectations):
         if expectation.severity == "quarantine":
@@ -214,6 +221,7 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
         yield ("profile", "by"), f"{contract.profile.by} is personal: its values would be told", "Name another column."
     if contract.partitions and contract.columns.get(contract.partitions.column, _STRING).type != "string":
         yield ("columns", contract.partitions.column), "The partition column holds YYYY-MM", "Write type: string."
+    yield from features.mistakes(contract)
 
 
 _STRING = Column(type="string")
@@ -222,6 +230,8 @@ _STRING = Column(type="string")
 _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     (): tuple(Contract.model_fields),
     ("columns", "*"): tuple(Column.model_fields),
+    ("columns", "*", "*"): tuple(Constant.model_fields),
+    ("feature_view",): tuple(FeatureView.model_fields),
     ("expectations", "*"): tuple(Expectation.model_fields),
     ("references", "*"): tuple(Reference.model_fields),
     ("partitions",): tuple(Partitions.model_fields),
