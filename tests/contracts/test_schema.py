@@ -37,6 +37,8 @@ ACCEPTED = [
     pytest.param({"profile": {"by": "status", "missing": {"threshold": 0.1}, "volume": False}}, id="profile"),
     pytest.param({"profile": {"columns": {"miles": False, "status": {"categories": 1}}}}, id="profile of columns"),
     pytest.param({"profile": {"reference": {"version": 3, "partitions": "2013-01..2013-03"}}}, id="pinned profile"),
+    pytest.param({"feature_view": {"entity": ["id"], "event_timestamp": "at", "ttl": "6h"}}, id="feature view"),
+    pytest.param({"columns__miles__impute": {"constant": 0}, "columns__status__impute": "most_frequent"}, id="imputation"),
 ]
 
 
@@ -73,6 +75,10 @@ REFUSED = [
     pytest.param({"expectations__0__type": "column_values"}, id="expectation's name"),
     pytest.param({"key": "id"}, id="key as text"),
     pytest.param({"profile": True}, id="profile on"),
+    pytest.param({"feature_view": {"entity": ["id"]}}, id="feature view without event"),
+    pytest.param({"feature_view": {"entity": [], "event_timestamp": "at"}}, id="feature view of nobody"),
+    pytest.param({"columns__miles__impute": "average"}, id="imputation's name"),
+    pytest.param({"columns__miles__impute": {"value": 0}}, id="imputation's key"),
     pytest.param({"profile": {"bins": 3}}, id="unknown key of the profile"),
     pytest.param({"profile": {"missing": 0.1}}, id="rule without a name"),
     pytest.param({"profile": {"distribution": {"measure": "chi"}}}, id="distance"),
