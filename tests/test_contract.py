@@ -178,7 +178,7 @@ VIEWS = [
     pytest.param("{constant: 0}", "{constnat: 0}", 14, "unknown key 'columns.gust.impute.constnat'", id="unknown key of impute"),
     pytest.param("{constant: 0}", "{constant: none}", 14, "gust is double, the constant is 'none'", id="constant of another type"),
     pytest.param("{type: double, impute: mean}", "{type: string, impute: mean}", 15, "wind is string: it has no mean", id="mean"),
-    pytest.param("double, impute: {constant: 0}", "int, impute: {constant: .5}", 14, "gust is int, the constant is 0.5", id="whole"),
+    pytest.param("double, impute: {constant: 0}", "int, impute: {constant: .5}", 14, "the constant is 0.5", id="no whole number"),
 ]  # fmt: skip
 
 
