@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import deltalog, record, tables, upstream
+from lakehouse import deltalog, making, record, tables, upstream
 from lakehouse.inputs import WHOLE
+from lakehouse.leaks import outcome as leaks
 from lakehouse.lineage import Lineage, Node
 from lakehouse.names import TableName
 from lakehouse.project import Project
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
     from lakehouse.lake import Lake
 
-RUN, FRESHNESS, UPSTREAM, QUARANTINE = "run", "freshness", "upstream", "quarantine"
+RUN, FRESHNESS, UPSTREAM, QUARANTINE, LEAKS = "run", "freshness", "upstream", "quarantine", "leaks"
 _RUNS = 400  # of an asset that are looked back at
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `what` is a check's name, or run, freshness, upstream, quarantine.
+    """One thing that is wrong. `what` is a check's name, or run, freshness, upstream, quarantine, leaks.
 
     `published`: readers see what is wrong; else the version before stands, and it is only missing. `reaches` are the
     tables and models that were made of it, or that wait for it. `rows` counts those that do not fit, where that is known.
@@ -77,7 +78,7 @@ class Quality:
     @cached_property
     def findings(self) -> list[Finding]:
         """All that is wrong, errors first, the oldest first."""
-        found = [one for table in self._tables for one in (*self._of_runs(table), *self._freshness(table))]
+        found = [one for table in self._tables for one in (*self._of_runs(table), *self._freshness(table), *self._leaks(table))]
         found += self._quarantine()
         return sorted(found, key=lambda one: (one.severity != "error", one.since, one.table))
 
@@ -169,6 +170,15 @@ class Quality:
         if contract.freshness and newest and self.now - newest > contract.freshness:
             said = upstream.overdue(newest, contract.freshness, self.now)
             yield Finding(table, (), FRESHNESS, "warn", newest + contract.freshness, said, True, self._below(table))
+
+    def _leaks(self, table: TableName) -> Iterator[Finding]:
+        """Leaks that the newest check of a partition found, where what it looked at stands still."""
+        for key, outcome in leaks.newest(self._root, table).items():
+            stands = making.newest(self._project, self._root, table, key)
+            if not outcome.passed and stands is not None and stands.run_id == outcome.made_by:
+                keys = [key or WHOLE]
+                facts = {"published": True, "reaches": self._made_of(table, keys), "run_id": outcome.made_by}
+                yield Finding(table, _named(keys), LEAKS, "error", outcome.at, outcome.said, **facts)
 
     def _made_of(self, table: TableName, keys: list[str]) -> tuple[TableName, ...]:
         """What was made of these partitions as they stand, and of that again."""

@@ -69,7 +69,7 @@ def _version(before: Contract, after: Contract) -> Iterator[Change]:
 
 def _words(before: Contract, after: Contract) -> Iterator[Change]:
     """What tells people, or the machinery around the rows, and is no promise about the rows."""
-    names = ("description", "owner", "freshness", "retention", "backfill_chunk", "upstream")
+    names = ("description", "owner", "freshness", "retention", "known_at", "backfill_chunk", "upstream")
     olds, news = (contract.model_dump(mode="json", include=set(names)) for contract in (before, after))
     for name in names:
         if olds[name] != news[name]:
@@ -162,6 +162,8 @@ def _column(what: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(what, "is compared to other digits now")
     if old.impute != new.impute:
         yield Change(what, "missing values are filled otherwise now")
+    if old.known_at != new.known_at:
+        yield Change(what, f"known_at from {old.known_at or 'none'} to {new.known_at or 'none'}")
     if old.description != new.description:
         yield Change(what, "description changed")
 
