@@ -234,6 +234,11 @@ MISTAKES = [
     pytest.param("to: bronze", "table: bronze", 15, "unknown key 'references.0.table'", id="unknown key of a reference"),
     pytest.param("to: bronze.months", "to: months", 15, "references.0.to = 'months'", id="table of a reference"),
     pytest.param("to: bronze.months", "to: raw.months", 15, "only tables have a contract", id="reference to raw"),
+    pytest.param("unit: minutes", "known_at: left_at", 13, "known_at: 'left_at' is not a column of type timestamp", id="moment"),
+    pytest.param(
+        "description: Month of departure", "known_at: dep_delay", 12, "month names the row, so it is known", id="known in part"
+    ),
+    pytest.param("backfill_chunk: 3", "known_at: dep_delay", 9, "'dep_delay' is not a column of type timestamp", id="rows' moment"),
     pytest.param("[month]", "[mont]", 15, "references.0.columns: 'mont' is not one of the columns", id="reference"),
     pytest.param("[month]", "[]", 15, "references.0.columns = []", id="reference of no column"),
     pytest.param("to: bronze", "to_columns: [a, b], to: bronze", 15, "columns names 1, to_columns 2", id="other columns"),

@@ -75,6 +75,10 @@ CASES = [
         {"columns__miles__impute": "mean"}, ("columns.miles", "missing values are filled otherwise now", ""), id="imputation"
     ),
     pytest.param({"description": "More."}, ("description", "changed", ""), id="description"),
+    pytest.param({"known_at": "left_at"}, ("known_at", "from none to left_at", ""), id="known at"),
+    pytest.param(
+        {"columns__miles__known_at": "left_at"}, ("columns.miles", "known_at from none to left_at", ""), id="column's known at"
+    ),
     pytest.param({"owner": "p"}, ("owner", "from o to p", ""), id="owner"),
     pytest.param({"retention": "400d"}, ("retention", "from none to 400d", ""), id="retention"),
     pytest.param({"key": ["id", "month"]}, ("key", "from id to id, month", "readers"), id="key"),
