@@ -6,8 +6,8 @@ from lakehouse.contract import Contract
 
 
 def of_rows(contract: Contract) -> str | None:
-    """The column by which all of a row is known, None where the contract does not say."""
-    return contract.known_at
+    """The column that says by when a row is known, of a feature view when it was created; None where nothing is said."""
+    return contract.known_at or (contract.feature_view.created if contract.feature_view else None)
 
 
 def of_column(contract: Contract, name: str) -> str | None:
