@@ -80,6 +80,9 @@ def _reads(project: Project, spec: NotebookSpec) -> Iterator[Finding]:
             near = did_you_mean(read.table, project.tables).strip()
             hint = near or "Write it by a notebook, with a contract, or correct the name."
             yield Finding(spec.file, read.cell, read.line, "unknown-table", f"There is no table {read.table}", hint)
+        elif read.view and read.table in project.contracts and not project.contracts[read.table].feature_view:
+            hint = f"Add feature_view to {contracts.FOLDER}/{read.table.slashed}.yaml, or join it by hand."
+            yield Finding(spec.file, read.cell, read.line, "no-view", f"{read.table} is no feature view", hint)
     for read in spec.models_read:
         if read.table not in project.writers:
             models = [name for name in project.writers if name.layer == "models"]

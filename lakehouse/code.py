@@ -1,9 +1,10 @@
 """The identity of a notebook's code: what, if it changes, makes its tables stale.
 
 Counted are the code cells, the project's modules that they import (and those that these import), what the contracts of
-the tables it writes promise, how its raw inputs are read, and the locked requirements. Prose, comments, docstrings,
-outputs and formatting are not, nor the samples of parameters, whose values a run records itself, nor the library
-`lakehouse`. A module imported by a computed name, and a data file that is read, cannot be seen.
+the tables it writes promise and those of what it reads say of features, how its raw inputs are read, and the locked
+requirements. Prose, comments, docstrings, outputs and formatting are not, nor the samples of parameters, whose values a
+run records itself, nor the library `lakehouse`. A module imported by a computed name, and a data file that is read,
+cannot be seen.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def explain(project: Project, spec: NotebookSpec) -> dict[str, str]:
         if table in project.contracts:
             parts[f"contract {table}"] = _hash(_promises(project.contracts[table]))
     for table in spec.inputs:
+        if told := _told(project.contracts.get(table)):
+            parts[f"features {table}"] = _hash(told)
         source = project.sources.get(table) if table.layer == "raw" else None
         if isinstance(source, Source):  # what a stream landed is read as any table
             parts[f"source {table}"] = _hash(_reading(source))
@@ -156,6 +159,15 @@ def _promises(contract: Contract) -> dict[str, object]:
         **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
         **({} if contract.profile == Profiling() else {"profile": contract.model_dump(mode="json", include={"profile"})}),
     }
+
+
+def _told(contract: Contract | None) -> dict[str, object]:
+    """What of an input's contract decides what its readers compute: how features are found and imputed."""
+    if contract is None:
+        return {}
+    view = contract.model_dump(mode="json", include={"feature_view"}) if contract.feature_view else {}
+    imputed = {name: str(column.impute) for name, column in contract.columns.items() if column.impute}
+    return {**view, **({"impute": imputed} if imputed else {})}
 
 
 def _reading(source: Source) -> dict[str, object]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from lakehouse import yamllines
+from lakehouse.contracts import features
+from lakehouse.contracts.features import Constant, FeatureView, Impute
 from lakehouse.contracts.profiling import ColumnRules, DistributionRule, OrOff, Pinned, Profiling
 from lakehouse.contracts.values import ColumnName, ColumnType, Partitions, Space, Span, Strict, Table
 from lakehouse.errors import ContractError
@@ -43,6 +45,11 @@ class Column(Strict):
     """true masks its values wherever rows are shown."""
     round: Annotated[int, Field(ge=0, le=15)] | None = None
     """Digits after the point to which two values must agree to be equal; left out, exactly."""
+    impute: Impute | None = None
+    """How a missing value is filled for models that take none, learnt from training rows; left out, not at all."""
+    known_at: str | None = None
+    """The column of type timestamp that says when its value became known (null: never); it may name itself. Left out, its
+    row's."""
 
 
 class Reference(Strict):
@@ -117,8 +124,13 @@ class Contract(Strict):
     """How long old versions are kept, such as 400d."""
     key: tuple[str, ...] = Field(default=(), strict=False)
     """The columns that name one row; checked unique."""
+    known_at: str | None = None
+    """The column of type timestamp that says by when a row is known, but for columns with their own (null: never), such as the
+    moment at which is asked; left out, always. Nothing in a row may come from later: `lakehouse leaks`."""
     partitions: Space | None = None
     """The table's months; left out, the table is written whole."""
+    feature_view: FeatureView | None = None
+    """Of a table of features: whose they are, and when each was true and known."""
     backfill_chunk: Annotated[int, Field(ge=1)] | None = None
     """Partitions that one run takes at most; left out, all."""
     upstream: Upstream | None = None
@@ -182,6 +194,7 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
     needed: list[tuple[Place, str]] = [(("key", str(number)), name) for number, name in enumerate(contract.key)]
     if contract.partitions:
         needed.append((("partitions", "column"), contract.partitions.column))
+    needed += features.named(contract.feature_view)
     spoken_of = [
         (("expectations", str(number), "kwargs"), name)
         for number, expectation in enumerate(contract.expectations)
@@ -201,7 +214,7 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
             yield at, f"{'.'.join(at)}: {name!r} is not one of the columns", near or "Add the column, or correct the name."
     for at, name in needed:
         if name in contract.columns and contract.columns[name].nullable:
-            message = f"columns.{name} may be null, but it is part of the {'key' if at[0] == 'key' else 'partitions'}"
+            message = f"columns.{name} may be null, but it is part of the {at[0].replace('_', ' ')}"
             yield ("columns", name), message, "Write nullable: false."
     for number, expectation in enumerate(contract.expectations):
         if expectation.severity == "quarantine":
@@ -210,10 +223,26 @@ def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, 
             except conditions.NotRowWise as error:
                 at = ("expectations", str(number), "severity")
                 yield at, f"{'.'.join(at)}: rows cannot be set aside by it: {error}", "Write severity: error, or warn."
+    yield from _moments(contract, [name for _, name in needed])
     if contract.profile and contract.columns.get(contract.profile.by or "", _STRING).personal:
         yield ("profile", "by"), f"{contract.profile.by} is personal: its values would be told", "Name another column."
     if contract.partitions and contract.columns.get(contract.partitions.column, _STRING).type != "string":
         yield ("columns", contract.partitions.column), "The partition column holds YYYY-MM", "Write type: string."
+    yield from features.mistakes(contract)
+
+
+def _moments(contract: Contract, naming: Iterable[str]) -> Iterator[tuple[Place, str, str]]:
+    """When something is known is a timestamp; what names a row is known with it."""
+    told: list[tuple[Place, str | None]] = [(("known_at",), contract.known_at)]
+    told += [(("columns", name, "known_at"), column.known_at) for name, column in contract.columns.items()]
+    for at, moment in told:
+        if moment is not None and contract.columns.get(moment, _STRING).type != "timestamp":
+            stamps = [name for name, column in contract.columns.items() if column.type == "timestamp"]
+            near = did_you_mean(moment, stamps).strip() or f"There are {', '.join(stamps)}." if stamps else "Add one."
+            yield at, f"{'.'.join(at)}: {moment!r} is not a column of type timestamp", near
+    for name in naming:
+        if name in contract.columns and contract.columns[name].known_at:
+            yield ("columns", name, "known_at"), f"{name} names the row, so it is known when the row is", "Remove its known_at."
 
 
 _STRING = Column(type="string")
@@ -222,6 +251,8 @@ _STRING = Column(type="string")
 _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     (): tuple(Contract.model_fields),
     ("columns", "*"): tuple(Column.model_fields),
+    ("columns", "*", "*"): tuple(Constant.model_fields),
+    ("feature_view",): tuple(FeatureView.model_fields),
     ("expectations", "*"): tuple(Expectation.model_fields),
     ("references", "*"): tuple(Reference.model_fields),
     ("partitions",): tuple(Partitions.model_fields),

@@ -1,4 +1,4 @@
-"""What a notebook does with its lake: the calls of `lakehouse.open`, `.read`, `.sql`, `.write`, `.merge` and the models' two."""
+"""What a notebook does with its lake: the calls of `lakehouse.open` and of the lake's methods that name tables or models."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One place that reads `table` (or a model), with the partitions it covers."""
+    """One place that reads `table` (or a model), with the partitions it covers; `view` says that it is a feature view's."""
 
     table: TableName
     coverage: Coverage
     cell: int
     line: int
+    view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,23 @@ def _sql(calls: LakeCalls, cell: int, node: ast.Call) -> None:
             calls.reads.append(Read(ref.name, coverage, cell, line))
 
 
+def _features(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    """The keys of the mapping of views are names; which columns of them are asked for is found when it runs."""
+    views, coverage = _argument(node, 1, "views"), _coverage(calls, cell, node, default="until")
+    if coverage == NEW:
+        calls.problems.add(cell, node.lineno, "bad-coverage", 'lake.features reads no partitions="new"', "What was known is older.")
+    keys = views.keys if isinstance(views, ast.Dict) else [None]
+    for key in keys:
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+            hint = 'Write {"features.name": ["column", …], …}: what a notebook reads is found without running it.'
+            message = "The views in lake.features(…) are not written out by their names"
+            calls.problems.add(cell, (key or views or node).lineno, "not-literal", message, hint)
+            continue
+        table = _parsed(calls, cell, key, key.value, "lake.features")
+        if table is not None and coverage is not None:
+            calls.reads.append(Read(table, coverage, cell, key.lineno, view=True))
+
+
 def _write(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     _publish(calls, cell, node, "write")
 
@@ -219,6 +237,7 @@ def _load_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
 _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "read": _read,
     "sql": _sql,
+    "features": _features,
     "write": _write,
     "merge": _merge,
     "log_model": _log_model,
@@ -242,8 +261,10 @@ def _model(calls: LakeCalls, cell: int, node: ast.Call, position: int, what: str
 
 def _name(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword: str, what: str) -> TableName | None:
     text = _literal(calls, cell, node, position, keyword, what)
-    if text is None:
-        return None
+    return None if text is None else _parsed(calls, cell, node, text, what)
+
+
+def _parsed(calls: LakeCalls, cell: int, node: ast.expr, text: str, what: str) -> TableName | None:
     try:
         return TableName.parse(text)
     except LakehouseError as error:
@@ -268,10 +289,10 @@ def _literal(calls: LakeCalls, cell: int, node: ast.Call, position: int, keyword
     return None
 
 
-def _coverage(calls: LakeCalls, cell: int, node: ast.Call) -> Coverage | None:
+def _coverage(calls: LakeCalls, cell: int, node: ast.Call, default: Coverage = OWN) -> Coverage | None:
     written = next((keyword.value for keyword in node.keywords if keyword.arg == "partitions"), None)
     if written is None:
-        return OWN
+        return default
     try:
         return parse_coverage(ast.literal_eval(written))
     except (ValueError, TypeError, SyntaxError):

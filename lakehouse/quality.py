@@ -14,10 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import deltalog, record, tables, upstream
+from lakehouse import checks as checks_of
+from lakehouse import deltalog, making, record, tables, upstream
 from lakehouse.inputs import WHOLE
+from lakehouse.leaks import outcome as leaks
 from lakehouse.lineage import Lineage, Node
 from lakehouse.names import TableName
+from lakehouse.profiles import reference
 from lakehouse.project import Project
 from lakehouse.quarantine import table as quarantine
 from lakehouse.record import CheckRecord, RunRecord
@@ -27,13 +30,14 @@ if TYPE_CHECKING:
 
     from lakehouse.lake import Lake
 
-RUN, FRESHNESS, UPSTREAM, QUARANTINE = "run", "freshness", "upstream", "quarantine"
+RUN, FRESHNESS, UPSTREAM, QUARANTINE, LEAKS = "run", "freshness", "upstream", "quarantine", "leaks"
 _RUNS = 400  # of an asset that are looked back at
+_PARTITIONS = 36  # of a table whose profiles are shown
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `what` is a check's name, or run, freshness, upstream, quarantine.
+    """One thing that is wrong. `what` is a check's name, or run, freshness, upstream, quarantine, leaks.
 
     `published`: readers see what is wrong; else the version before stands, and it is only missing. `reaches` are the
     tables and models that were made of it, or that wait for it. `rows` counts those that do not fit, where that is known.
@@ -77,7 +81,7 @@ class Quality:
     @cached_property
     def findings(self) -> list[Finding]:
         """All that is wrong, errors first, the oldest first."""
-        found = [one for table in self._tables for one in (*self._of_runs(table), *self._freshness(table))]
+        found = [one for table in self._tables for one in (*self._of_runs(table), *self._freshness(table), *self._leaks(table))]
         found += self._quarantine()
         return sorted(found, key=lambda one: (one.severity != "error", one.since, one.table))
 
@@ -92,6 +96,17 @@ class Quality:
             for run, keys in self._last_runs(table):
                 for key in keys if run.status == "succeeded" else ():
                     yield from ((table, key, check) for check in run.checks if check.table == table.dotted)
+
+    def profiled(self) -> Iterator[tuple[str, str, int, str, float]]:
+        """Of the last partitions that stand of each table: their rows, and each column's share of missing values."""
+        for table in self._tables:
+            contract = self._project.contracts[table]
+            rules = checks_of.profiled(contract)
+            if rules and contract.partitions:
+                there = reference.standing(self._root, contract, rules.model_copy(update={"reference": "recent"}))
+                for key, batch in sorted(there.items())[-_PARTITIONS:]:
+                    shares = {name: column.missing / max(batch.rows, 1) for name, column in batch.columns.items()}
+                    yield from ((str(table), key, batch.rows, name, share) for name, share in shares.items())
 
     @cached_property
     def _outputs(self) -> list[TableName]:
@@ -170,6 +185,15 @@ class Quality:
             said = upstream.overdue(newest, contract.freshness, self.now)
             yield Finding(table, (), FRESHNESS, "warn", newest + contract.freshness, said, True, self._below(table))
 
+    def _leaks(self, table: TableName) -> Iterator[Finding]:
+        """Leaks that the newest check of a partition found, where what it looked at stands still."""
+        for key, outcome in leaks.newest(self._root, table).items():
+            stands = making.newest(self._project, self._root, table, key)
+            if not outcome.passed and stands is not None and stands.run_id == outcome.made_by:
+                keys = [key or WHOLE]
+                facts = {"published": True, "reaches": self._made_of(table, keys), "run_id": outcome.made_by}
+                yield Finding(table, _named(keys), LEAKS, "error", outcome.at, outcome.said, **facts)
+
     def _made_of(self, table: TableName, keys: list[str]) -> tuple[TableName, ...]:
         """What was made of these partitions as they stand, and of that again."""
         waiting = [one for node in self._lineage.standing(table, _named(keys) or None) for one in node.split()]
@@ -205,11 +229,17 @@ class Quality:
 
 @dataclass(frozen=True)
 class Frames:
-    """The same as tables: `findings` and `tables` a row each, `checks` a row for each partition's check (see `Quality`)."""
+    """The same as tables: `findings` and `tables` a row each, `checks` a row for each partition's check (see `Quality`).
+
+    `quarantine` counts the rows that are set aside, and those of them that are still open, by table and partition.
+    `profiles` has for each column of a table's last partitions its share of missing values, and the partition's rows.
+    """
 
     findings: pd.DataFrame
     tables: pd.DataFrame
     checks: pd.DataFrame
+    quarantine: pd.DataFrame
+    profiles: pd.DataFrame
 
 
 def frames(lake: Lake) -> Frames:
@@ -226,7 +256,11 @@ def frames(lake: Lake) -> Frames:
     tables["age"] = found.now - pd.to_datetime(tables["published"], utc=True)
     tables["allowed"] = pd.to_timedelta(tables["allowed"])
     columns = ["table", "partition", *CheckRecord.model_fields]
-    return Frames(shown, tables, pd.DataFrame(checks, columns=list(dict.fromkeys(columns))))
+    checked = pd.DataFrame(checks, columns=list(dict.fromkeys(columns)))
+    aside = [(*at, held.rows, held.open, held.since) for at, held in quarantine.standing(lake._root).items()]
+    held = pd.DataFrame(sorted(aside, key=lambda row: row[:2]), columns=["table", "partition", "rows", "open", "since"])
+    profiled = pd.DataFrame(found.profiled(), columns=["table", "partition", "rows", "column", "missing"])
+    return Frames(shown, tables, checked, held, profiled)
 
 
 def _named(keys: list[str]) -> tuple[str, ...]:

@@ -50,13 +50,15 @@ class _Run:
     waited: float = 0.0
     force: bool = False
     behind: dict[str, str] = field(default_factory=dict)
+    kept: Path | None = None
+    environ: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     wall: float = field(default_factory=time.time)
     oom_kills: int = field(default_factory=lambda: _oom_kills())
 
     @property
     def folder(self) -> Path:
-        return record.folder(self.root, self.asset, self.run_id)
+        return self.kept or record.folder(self.root, self.asset, self.run_id)
 
 
 def run(
@@ -96,6 +98,30 @@ def run(
         _finish(run, failure)
         raise failure from None
     return _finish(run, None, result)
+
+
+def rehearse(
+    asset: TableName, values: Mapping[str, Any], settings: Settings, folder: Path, environ: Mapping[str, str]
+) -> Path | None:
+    """Runs the notebook of `asset` with `environ` in its kernel's environment, aimed at the sandbox, and records no run.
+
+    What it leaves is in `folder`: its executed notebook, whose path is returned. Raises what `run` raises.
+    """
+    _refuse_few_files()
+    project = Project.load(settings.project)
+    parameters = project.bind(asset, values)
+    told = {"LAKEHOUSE_TARGET": "sandbox", **environ}
+    run = _Run(asset, project.notebook(asset), parameters, record.new_run_id(), settings.root, "", {}, kept=folder, environ=told)
+    folder.mkdir(parents=True)
+    try:
+        _execute(run, settings)
+    except BaseException as error:
+        failure = _explain(error, run)
+        notebook, _ = _keep_notebook(run, failure)
+        if isinstance(failure, RunFailed) and notebook:
+            failure.notebook = str(notebook)
+        raise failure from None
+    return _keep_notebook(run, None)[0]
 
 
 def _refuse_few_files() -> None:
@@ -164,6 +190,7 @@ def _run_environment(run: _Run, settings: Settings) -> Iterator[None]:
         "LAKEHOUSE_SESSION": str(uuid.uuid4()),
         "LAKEHOUSE_FORCE": "1" if run.force else "",
         upstream.TOLD: json.dumps(run.behind),
+        **run.environ,
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

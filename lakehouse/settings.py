@@ -14,7 +14,7 @@ from lakehouse.errors import SettingsError
 FILE = ".lakehouse.toml"
 PREFIX = "LAKEHOUSE_"
 # What a runner tells a kernel travels in the environment too, but is not a setting.
-RUN_VARIABLES = {"TARGET", "RUN_ID", "SESSION", "FORCE", "BEHIND"}
+RUN_VARIABLES = {"TARGET", "RUN_ID", "SESSION", "FORCE", "BEHIND", "PROBE"}
 
 
 def _parallel() -> int:

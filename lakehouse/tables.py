@@ -60,7 +60,7 @@ def write_stamp(root: Path) -> None:
         beside.write_text(json.dumps({"format": FORMAT}) + "\n")
 
 
-OWN_FOLDERS = {"raw", "streams", "tables", "sandbox", "runs", "mlflow", "dagster", "services"}
+OWN_FOLDERS = {"raw", "streams", "tables", "sandbox", "runs", "leaks", "mlflow", "dagster", "services"}
 
 
 def current_user() -> str:

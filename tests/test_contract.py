@@ -130,6 +130,69 @@ def test_a_personal_column_does_not_part_the_profiles(tmp_path: Path) -> None:
         load(write(tmp_path, text))
 
 
+VIEW = """\
+table: features.weather
+description: Weather.
+owner: o
+key: [origin, known_at]
+feature_view:
+  entity: [origin]
+  event_timestamp: hour
+  created_timestamp: known_at
+  ttl: 6h
+columns:
+  origin: {type: string, nullable: false}
+  hour: {type: timestamp, nullable: false}
+  known_at: {type: timestamp, nullable: false}
+  gust: {type: double, impute: {constant: 0}}
+  wind: {type: double, impute: mean}
+"""
+
+
+def test_a_feature_view_says_whose_its_rows_are_and_since_when(tmp_path: Path) -> None:
+    contract = load(write(tmp_path, VIEW, "features/weather"))
+    view = contract.feature_view
+    assert view and (view.entity, view.created, view.ttl) == (("origin",), "known_at", timedelta(hours=6))
+    shorter = VIEW.replace("  created_timestamp: known_at\n  ttl: 6h\n", "").replace("[origin, known_at]", "[origin, hour]")
+    view = load(write(tmp_path, shorter, "features/weather")).feature_view
+    assert view and (view.created, view.ttl) == ("hour", None)
+
+
+VIEWS = [
+    pytest.param("entity", "entities", 6, "unknown key 'feature_view.entities'. Did you mean entity", id="unknown key"),
+    pytest.param("[origin]", "[]", 6, "feature_view.entity = []", id="no entity"),
+    pytest.param("[origin]", "[orign]", 6, "'orign' is not one of the columns. Did you mean origin?", id="entity"),
+    pytest.param("event_timestamp: hour", "event_timestamp: hours", 7, "'hours' is not one of the columns", id="event"),
+    pytest.param("6h", "90m", 9, "feature_view.ttl = '90m': write a span such as 12h", id="ttl"),
+    pytest.param("[origin, known_at]", "[origin, wind]", 4, "the key ['origin', 'wind'] is not made of entity", id="key"),
+    pytest.param("key: [origin, known_at]", "version: 1", 5, "the key [] is not made of entity", id="no key"),
+    pytest.param(
+        "hour: {type: timestamp,", "hour: {type: date,", 7, "hour is date, which is no moment. Write type: timestamp", id="a date"
+    ),
+    pytest.param(
+        "hour: {type: timestamp, nullable: false}", "hour: {type: timestamp}", 12,
+        "columns.hour may be null, but it is part of the feature view", id="event null",
+    ),
+    pytest.param("table: features.", "table: gold.", 5, "gold.weather is not in the layer features", id="layer"),
+    pytest.param("impute: mean", "impute: average", 15, "columns.wind.impute = 'average': input should be 'mean'", id="impute"),
+    pytest.param("{constant: 0}", "{constnat: 0}", 14, "unknown key 'columns.gust.impute.constnat'", id="unknown key of impute"),
+    pytest.param("{constant: 0}", "{constant: none}", 14, "gust is double, the constant is 'none'", id="constant of another type"),
+    pytest.param("{type: double, impute: mean}", "{type: string, impute: mean}", 15, "wind is string: it has no mean", id="mean"),
+    pytest.param("double, impute: {constant: 0}", "int, impute: {constant: .5}", 14, "the constant is 0.5", id="no whole number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "instead", "line", "message"), VIEWS)
+def test_a_mistake_in_a_feature_view_is_told_with_its_line(
+    tmp_path: Path, text: str, instead: str, line: int, message: str
+) -> None:
+    assert text in VIEW
+    with pytest.raises(ContractError) as caught:
+        load(write(tmp_path, VIEW.replace(text, instead, 1), "features/weather"))
+    said = [one for one in caught.value.what.splitlines() if one.startswith(f"  line {line}: ")]
+    assert any(message in one for one in said), caught.value.what
+
+
 def test_the_shortest_contract(tmp_path: Path) -> None:
     text = "table: gold.a\ndescription: d\nowner: o\ncolumns: {x: {type: int}}\n"
     contract = load(write(tmp_path, text, "gold/a"))
@@ -171,6 +234,11 @@ MISTAKES = [
     pytest.param("to: bronze", "table: bronze", 15, "unknown key 'references.0.table'", id="unknown key of a reference"),
     pytest.param("to: bronze.months", "to: months", 15, "references.0.to = 'months'", id="table of a reference"),
     pytest.param("to: bronze.months", "to: raw.months", 15, "only tables have a contract", id="reference to raw"),
+    pytest.param("unit: minutes", "known_at: left_at", 13, "known_at: 'left_at' is not a column of type timestamp", id="moment"),
+    pytest.param(
+        "description: Month of departure", "known_at: dep_delay", 12, "month names the row, so it is known", id="known in part"
+    ),
+    pytest.param("backfill_chunk: 3", "known_at: dep_delay", 9, "'dep_delay' is not a column of type timestamp", id="rows' moment"),
     pytest.param("[month]", "[mont]", 15, "references.0.columns: 'mont' is not one of the columns", id="reference"),
     pytest.param("[month]", "[]", 15, "references.0.columns = []", id="reference of no column"),
     pytest.param("to: bronze", "to_columns: [a, b], to: bronze", 15, "columns names 1, to_columns 2", id="other columns"),

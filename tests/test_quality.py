@@ -87,6 +87,10 @@ def test_a_notebook_has_it_as_tables(place: Workspace) -> None:
     checks = found.checks[(found.checks["table"] == "silver.things") & ~found.checks["passed"]]
     assert checks[["partition", "name", "unexpected"]].values.tolist() == [["2013-02", CHECK, 1]]
     assert set(found.tables["table"]) >= {"silver.things", "gold.totals"} and found.tables["age"].notna().all()
+    of_things = found.profiles[found.profiles["table"] == "silver.things"]
+    last = of_things[of_things["partition"] == "2013-03"]
+    assert last[["rows", "column", "missing"]].values.tolist() == [[1, "month", 0], [1, "id", 0]]
+    assert found.quarantine.empty
 
 
 def test_the_shipped_notebook_shows_a_lake_in_order_and_one_that_is_not(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

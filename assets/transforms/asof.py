@@ -1,4 +1,6 @@
-"""What was known at a moment: running sums and latest values of what had happened by then, and nothing later.
+"""What was known at a moment: running sums of what had happened by then, and nothing later.
+
+(What was known last of an entity, and nothing more of it, is a feature view: `lake.features`.)
 
 Questions (rows with `asked_at`) and changes (rows with `at`, when something became known) are put into one stream
 per key, in order of time; each question takes what the stream adds up to so far. A thing counts from the moment at
@@ -35,15 +37,14 @@ def _changes(events: DataFrame, key: str, start: Column, end: Column, values: Ma
     return events.where(F.col(key).isNotNull()).select(key, F.inline(F.array(added, taken)))
 
 
-def known(questions: DataFrame, changes: DataFrame, key: str, *, sums: Sequence[str] = (), latest: Sequence[str] = ()) -> DataFrame:
-    """`questions` with, for each, the sum of `sums` and the last non-null of `latest` over the changes of its `key`
-    with `at` not after `asked_at`. Sums are 0 where nothing is known, latest values null."""
+def known(questions: DataFrame, changes: DataFrame, key: str, sums: Sequence[str]) -> DataFrame:
+    """`questions` with, for each, the sum of `sums` over the changes of its `key` with `at` not after `asked_at`; 0 where
+    nothing is known."""
     asked = questions.withColumns({"at": F.col("asked_at"), "is_question": F.lit(True)})
-    happened = changes.select(key, "at", *sums, *latest, F.lit(False).alias("is_question"))
+    happened = changes.select(key, "at", *sums, F.lit(False).alias("is_question"))
     stream = asked.unionByName(happened, allowMissingColumns=True)
-    # A change at the very moment of asking comes first. The values themselves settle ties between changes.
-    so_far = Window.partitionBy(key).orderBy("at", "is_question", *latest).rowsBetween(Window.unboundedPreceding, 0)
+    # A change at the very moment of asking comes first.
+    so_far = Window.partitionBy(key).orderBy("at", "is_question").rowsBetween(Window.unboundedPreceding, 0)
     answers = [F.coalesce(F.sum(name).over(so_far), F.lit(0)).alias(name) for name in sums]
-    answers += [F.last(name, ignorenulls=True).over(so_far).alias(name) for name in latest]
     answered = stream.select(*questions.columns, *answers, "is_question")
     return answered.where("is_question").drop("is_question")

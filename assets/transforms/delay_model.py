@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from sklearn.base import TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -65,9 +65,9 @@ def boosted_trees(rounds: int, learning_rate: float, random_state: int) -> Pipel
     )
 
 
-def linear() -> Pipeline:
-    """Logistic regression, the simple baseline: categories one-hot, numbers scaled, missing ones set to the mean."""
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+def linear(fill: TransformerMixin) -> Pipeline:
+    """Logistic regression, the simple baseline: categories one-hot, numbers scaled, missing ones filled by `fill`."""
+    numbers = make_pipeline(fill, StandardScaler())
     columns = ColumnTransformer([("codes", OneHotEncoder(handle_unknown="ignore"), CATEGORIES), ("numbers", numbers, NUMBERS)])
     return Pipeline([("columns", columns), ("regression", LogisticRegression(max_iter=200))])
 

@@ -17,10 +17,24 @@ LATE_AFTER = 15  # minutes
 DEPARTURES_WINDOW = 3  # hours
 ARRIVALS_WINDOW = 6  # hours
 OVERDUE_LIMIT = 6  # hours after which a flight that has not left no longer counts as waiting
-STALE_WEATHER = 6  # hours after which an observation says nothing any more
-PLANE_WINDOW = 36  # hours
 
 WEATHER = ("temperature", "humidity", "wind_speed", "wind_gust", "precipitation", "pressure", "visibility")
+# What a question takes of the plane's last landing, and how it calls it.
+LANDING = {"arrival_delay": "plane_last_delay", "arrived_at": "plane_landed_at"}
+
+
+def observed(weather: DataFrame) -> DataFrame:
+    """The feature view of the weather at the origin: hours by airport, from when on each was known (`known_at`)."""
+    return weather.select("month", "origin", "known_at", *WEATHER)
+
+
+def landings(flights: DataFrame) -> DataFrame:
+    """The feature view of a plane's landings: one row by `tail_number` and `arrived_at`, with its `arrival_delay`.
+
+    Of two flights in the same minute the greater delay.
+    """
+    landed = flights.where("arrived_at is not null and tail_number is not null")
+    return landed.groupBy("month", "tail_number", "arrived_at").agg(F.max("arrival_delay").alias("arrival_delay"))
 
 
 def questions(flights: DataFrame, months: Sequence[str]) -> DataFrame:
@@ -51,28 +65,29 @@ def questions(flights: DataFrame, months: Sequence[str]) -> DataFrame:
     )
 
 
-def with_origin(asked: DataFrame, flights: DataFrame, weather: DataFrame) -> DataFrame:
-    """With the origin's last hours: departures and their delays, flights overdue, and the latest weather."""
+def with_hours_since_landing(known: DataFrame) -> DataFrame:
+    """With the hours since the plane's last landing, to the whole minute; its moment and `tail_number` are dropped."""
+    hours = F.timestamp_diff("MINUTE", "plane_landed_at", "asked_at") / 60
+    return known.withColumn("plane_hours_since", hours).drop("plane_landed_at", "tail_number")
+
+
+def with_origin(asked: DataFrame, flights: DataFrame) -> DataFrame:
+    """With the origin's last hours: departures and their delays, and flights overdue."""
     departed = {"origin_departures": F.lit(1), "origin_delay": F.col("departure_delay")}
     left = asof.windowed(flights, "origin", "departed_at", DEPARTURES_WINDOW, departed)
     limit = F.timestamp_add("HOUR", F.lit(OVERDUE_LIMIT), "scheduled_departure")
     gone = F.least(limit, F.coalesce("departed_at", limit))
     waiting = asof.between(flights, "origin", F.col("scheduled_departure"), gone, {"origin_overdue": F.lit(1)})
-    seen = weather.select("origin", F.col("known_at").alias("at"), F.struct("known_at", *WEATHER).alias("observation"))
-    changes = left.unionByName(waiting, allowMissingColumns=True).unionByName(seen, allowMissingColumns=True)
-    sums = ("origin_departures", "origin_delay", "origin_overdue")
-    known = asof.known(asked, changes, "origin", sums=sums, latest=["observation"])
-    fresh = _hours_since("observation.known_at") < STALE_WEATHER
-    measured = [F.when(fresh, F.col(f"observation.{name}")).alias(name) for name in WEATHER]
-    mean = _mean("origin_delay", "origin_departures")
-    return known.select("*", *measured).withColumn("origin_delay", mean).drop("observation")
+    changes = left.unionByName(waiting, allowMissingColumns=True)
+    known = asof.known(asked, changes, "origin", ["origin_departures", "origin_delay", "origin_overdue"])
+    return known.withColumn("origin_delay", _mean("origin_delay", "origin_departures"))
 
 
 def with_carrier(asked: DataFrame, flights: DataFrame) -> DataFrame:
     """With the carrier's departures from all three airports in the last hours, and their delays."""
     departed = {"carrier_departures": F.lit(1), "carrier_delay": F.col("departure_delay")}
     changes = asof.windowed(flights, "carrier", "departed_at", DEPARTURES_WINDOW, departed)
-    known = asof.known(asked, changes, "carrier", sums=list(departed))
+    known = asof.known(asked, changes, "carrier", list(departed))
     return known.withColumn("carrier_delay", _mean("carrier_delay", "carrier_departures"))
 
 
@@ -80,31 +95,8 @@ def with_destination(asked: DataFrame, flights: DataFrame) -> DataFrame:
     """With the landings at the destination, of flights from New York, in the last hours, and their delays."""
     arrived = {"destination_arrivals": F.lit(1), "destination_delay": F.col("arrival_delay")}
     changes = asof.windowed(flights, "destination", "arrived_at", ARRIVALS_WINDOW, arrived)
-    known = asof.known(asked, changes, "destination", sums=list(arrived))
+    known = asof.known(asked, changes, "destination", list(arrived))
     return known.withColumn("destination_delay", _mean("destination_delay", "destination_arrivals"))
-
-
-def with_plane(asked: DataFrame, flights: DataFrame) -> DataFrame:
-    """With the plane's last leg out of New York, if it had landed by then and not too long ago.
-
-    The legs that brought it back are not in the data. `tail_number` is dropped.
-    """
-    landing = F.struct("arrived_at", "arrival_delay").alias("landing")
-    landed = flights.where("arrived_at is not null and tail_number is not null")
-    changes = landed.select("tail_number", F.col("arrived_at").alias("at"), landing)
-    known = asof.known(asked, changes, "tail_number", latest=["landing"])
-    hours = _hours_since("landing.arrived_at")
-    recent = hours < PLANE_WINDOW
-    return known.select(
-        "*",
-        F.when(recent, F.col("landing.arrival_delay")).alias("plane_last_delay"),
-        F.when(recent, hours).alias("plane_hours_since"),
-    ).drop("landing", "tail_number")
-
-
-def _hours_since(moment: str) -> Column:
-    """Hours from `moment` to `asked_at`, to the whole minute."""
-    return F.timestamp_diff("MINUTE", F.col(moment), F.col("asked_at")) / 60
 
 
 def _mean(total: str, count: str) -> Column:

@@ -15,6 +15,7 @@ from lakehouse.cli import (
     data,
     develop,
     history,
+    leaks,
     profile,
     quality,
     quarantine,
@@ -43,6 +44,7 @@ data.register(app)
 quarantine.register(app)
 history.register(app)
 profile.register(app)
+leaks.register(app)
 trace.register(app)
 quality.register(app)
 versions.register(app)

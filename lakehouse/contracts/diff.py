@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lakehouse import columntypes
 from lakehouse.contract import Column, Contract, Expectation, Reference
+from lakehouse.contracts.features import FeatureView
 from lakehouse.contracts.profiling import KINDS
 from lakehouse.partitions import PartitionSpace
 
@@ -42,6 +43,7 @@ def compare(before: Contract, after: Contract) -> list[Change]:
         *_version(before, after),
         *_words(before, after),
         *_key(before, after),
+        *_feature_view(before.feature_view, after.feature_view),
         *_partitions(before.partitions, after.partitions),
         *_columns(before, after),
         *_references(before.references, after.references),
@@ -67,7 +69,7 @@ def _version(before: Contract, after: Contract) -> Iterator[Change]:
 
 def _words(before: Contract, after: Contract) -> Iterator[Change]:
     """What tells people, or the machinery around the rows, and is no promise about the rows."""
-    names = ("description", "owner", "freshness", "retention", "backfill_chunk", "upstream")
+    names = ("description", "owner", "freshness", "retention", "known_at", "backfill_chunk", "upstream")
     olds, news = (contract.model_dump(mode="json", include=set(names)) for contract in (before, after))
     for name in names:
         if olds[name] != news[name]:
@@ -82,6 +84,19 @@ def _key(before: Contract, after: Contract) -> Iterator[Change]:
         yield Change("key", f"now {', '.join(after.key)}, checked unique", "writers")
     else:
         yield Change("key", f"from {', '.join(before.key)} to {', '.join(after.key) or 'none'}", "readers")
+
+
+def _feature_view(before: FeatureView | None, after: FeatureView | None) -> Iterator[Change]:
+    """Readers break where rows would be found by another entity, or at other moments; not where they count longer."""
+    if before is None or after is None:
+        if before != after:
+            yield Change("feature_view", "added" if after else "removed", "readers" if before else "")
+        return
+    olds, news = before.model_dump(mode="json"), after.model_dump(mode="json")
+    for name in olds:
+        if olds[name] != news[name]:
+            said = f"from {olds[name] or 'none'} to {news[name] or 'none'}"
+            yield Change(f"feature_view.{name}", said, "" if name == "ttl" else "readers")
 
 
 def _partitions(before: PartitionSpace | None, after: PartitionSpace | None) -> Iterator[Change]:
@@ -145,6 +160,10 @@ def _column(what: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(what, "is personal now" if new.personal else "is not personal any more")
     if old.round != new.round:
         yield Change(what, "is compared to other digits now")
+    if old.impute != new.impute:
+        yield Change(what, "missing values are filled otherwise now")
+    if old.known_at != new.known_at:
+        yield Change(what, f"known_at from {old.known_at or 'none'} to {new.known_at or 'none'}")
     if old.description != new.description:
         yield Change(what, "description changed")
 

@@ -11,8 +11,9 @@ def schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a contract.
 
     It refuses what the loader refuses, but for what it cannot say: that a column spoken of exists, that a key's columns
-    are never null, that brackets close, that the end comes after the start, that references name as many columns on
-    both sides, and that the table's name is the path's.
+    are never null, that moments are timestamps, that brackets close, that the end comes after the start, that references
+    name as many columns on both sides, that a feature view's moments and key and what is imputed fit the columns, and
+    that the table's name is the path's.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from lakehouse.names import TableName
-from lakehouse.orchestration import describe
+from lakehouse.orchestration import describe, leaks
 from lakehouse.orchestration.step import SKIP_UNCHANGED
 from lakehouse.partitions import PartitionSpace
 from lakehouse.project import Project
@@ -94,4 +94,5 @@ def _with_ancestors(project: Project, assets: Sequence[TableName], without: set[
 
 def _job(project: Project, name: str, assets: Sequence[TableName], description: str) -> Job:
     keys = [key for asset in assets for key in describe.keys_of(project, asset)]
-    return dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys), description=description)
+    chosen = dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks(*leaks.keys(project))
+    return dg.define_asset_job(name, selection=chosen, description=description)

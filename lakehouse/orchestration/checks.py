@@ -10,6 +10,7 @@ from lakehouse import checks
 from lakehouse.checks import PROFILE
 from lakehouse.contract import Contract
 from lakehouse.names import TableName
+from lakehouse.project import Project
 from lakehouse.record import CheckRecord
 
 # A check of severity quarantine fails where more rows break it than may be set aside; then nothing was published.
@@ -27,6 +28,13 @@ def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
             blocking=check.severity != "warn",
             metadata={"column": check.column} if check.column else None,
         )
+
+
+def keys(project: Project, assets: Iterable[TableName]) -> frozenset[dg.AssetCheckKey]:
+    """The checks that the runs of these assets tell of."""
+    tables = {output for asset in assets if (spec := project.notebooks.get(asset)) for output in spec.outputs}
+    contracts = {table: contract for table in tables if (contract := project.contracts.get(table))}
+    return frozenset(check.key for table, contract in contracts.items() for check in specs(table, contract))
 
 
 def results(

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.errors import NotebookError
+from lakehouse.orchestration import leaks
 from lakehouse.orchestration.after_failure import last_good_sensor
 from lakehouse.orchestration.assets import all_assets
 from lakehouse.orchestration.automation import jobs, schedules
@@ -37,7 +38,8 @@ def build_definitions(project_path: Path, settings: Settings) -> dg.Definitions:
         watching = [raw_files_sensor(project, settings, made), last_good_sensor(project, settings, made)] if made else []
         return dg.Definitions(
             assets=all_assets(project, settings),
-            jobs=made,
+            asset_checks=leaks.all_checks(project, settings),
+            jobs=[*made, *leaks.job(project)],
             schedules=schedules(made),
             sensors=[*watching, webhook_sensor(settings)],
             resources={"spark": SharedSpark()},

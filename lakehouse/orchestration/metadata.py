@@ -9,8 +9,10 @@ from typing import Any
 import dagster as dg
 
 from lakehouse import deltalog, tables
+from lakehouse.features import page
 from lakehouse.names import TableName
 from lakehouse.orchestration.safe_notebook import safe_copy
+from lakehouse.project import Project
 from lakehouse.record import ModelVersion, RunRecord
 
 
@@ -82,6 +84,15 @@ def of_set_aside(record: RunRecord | None, table: TableName) -> dict[str, dg.Met
         for name, count in found.items()
         if name == table.dotted or name.startswith("raw.")
     }
+
+
+def of_view(project: Project, root: Path, table: TableName) -> dict[str, dg.MetadataValue]:
+    """Which models use a feature view, each's newest version and the versions of the view that it was made of."""
+    contract = project.contracts.get(table)
+    if contract is None or contract.feature_view is None:
+        return {}
+    used = {f"{use.model} version {use.version}": list(use.made_of) for use in page.uses(project, root, table)}
+    return {"used by": dg.MetadataValue.json(used)} if used else {}
 
 
 def of_model(model: ModelVersion) -> dict[str, dg.MetadataValue]:

@@ -172,6 +172,7 @@ class Steps:
                     **metadata.of_columns(done, output),
                     **metadata.of_checks(done, output),
                     **metadata.of_set_aside(done, output),
+                    **metadata.of_view(self.project, root, output),
                 },
                 data_version=metadata.data_version(root, output, own or None),
             )

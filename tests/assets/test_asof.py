@@ -38,13 +38,13 @@ def windowed(frame: DataFrame) -> DataFrame:
 @pytest.mark.parametrize("at, counted", [(-1, 0), (0, 1), (1, 1), (179, 1), (180, 0)])
 def test_an_event_counts_from_when_it_is_known_until_it_leaves_the_window(spark: SparkSession, at: int, counted: int) -> None:
     changes = windowed(events(spark, ("a", 0, 7)))
-    found = asof.known(questions(spark, ("a", at)), changes, "key", sums=["n", "total"])
+    found = asof.known(questions(spark, ("a", at)), changes, "key", ["n", "total"])
     assert rows(found, "n", "total", by="id") == {"q0": (str(counted), str(7 * counted))}
 
 
 def test_keys_are_kept_apart_and_unknown_ones_know_nothing(spark: SparkSession) -> None:
     changes = windowed(events(spark, ("a", -5, 1), ("b", -5, 2), (None, -5, 4), ("a", None, 8)))
-    found = asof.known(questions(spark, ("a", 0), ("b", 0), ("c", 0)), changes, "key", sums=["total"])
+    found = asof.known(questions(spark, ("a", 0), ("b", 0), ("c", 0)), changes, "key", ["total"])
     assert rows(found, "total", by="id") == {"q0": ("1",), "q1": ("2",), "q2": ("0",)}
 
 
@@ -59,14 +59,8 @@ def test_something_that_lasts_counts_while_it_lasts(spark: SparkSession) -> None
         "key string, start timestamp, end timestamp",
     )
     changes = asof.between(spans, "key", F.col("start"), F.col("end"), {"n": F.lit(1)})
-    found = asof.known(questions(spark, ("a", -1), ("a", 0), ("a", 25), ("a", 30), ("a", 50)), changes, "key", sums=["n"])
+    found = asof.known(questions(spark, ("a", -1), ("a", 0), ("a", 25), ("a", 30), ("a", 50)), changes, "key", ["n"])
     assert rows(found, "n", by="id") == {"q0": ("0",), "q1": ("1",), "q2": ("2",), "q3": ("1",), "q4": ("0",)}
-
-
-def test_the_latest_value_is_the_last_known_however_long_ago(spark: SparkSession) -> None:
-    changes = events(spark, ("a", -600, 1), ("a", -10, 2), ("a", 0, 3), ("a", 1, 4)).withColumnRenamed("known_at", "at")
-    found = asof.known(questions(spark, ("a", -700), ("a", -11), ("a", 0), ("b", 0)), changes, "key", latest=["value"])
-    assert rows(found, "value", by="id") == {"q0": (None,), "q1": ("1",), "q2": ("3",), "q3": (None,)}
 
 
 KEYS = st.sampled_from(["a", "b"])
@@ -81,7 +75,7 @@ MOMENTS = st.integers(-400, 400)
 def test_sums_are_those_of_looking_at_every_event_for_every_question(
     spark: SparkSession, asked: list[tuple[str, int]], happened: list[tuple[str, int, int]]
 ) -> None:
-    found = asof.known(questions(spark, *asked), windowed(events(spark, *happened)), "key", sums=["n", "total"])
+    found = asof.known(questions(spark, *asked), windowed(events(spark, *happened)), "key", ["n", "total"])
     expected = {}
     for number, (key, at) in enumerate(asked):
         known = [value for whose, when, value in happened if whose == key and when <= at < when + 60 * WINDOW]

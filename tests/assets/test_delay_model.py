@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import Pipeline
 
 from assets.transforms import delay_model
+from lakehouse import contract as contracts
+from lakehouse.features.imputation import imputer
+from lakehouse.names import TableName
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,25 @@ def test_inputs_are_the_models_columns_only_in_order(features: pd.DataFrame) -> 
     assert not {"is_late", "label_known_at", "flight_id"} & set(found.columns)
 
 
-@pytest.mark.parametrize("make", [lambda: delay_model.boosted_trees(20, 0.1, 1), delay_model.linear], ids=["trees", "linear"])
+FEATURES = TableName("features", "flight_departure")
+PROMISED = contracts.load(Path(__file__).parents[2] / "assets" / "contracts" / f"{FEATURES.slashed}.yaml")
+
+
+def linear() -> Pipeline:
+    return delay_model.linear(imputer({FEATURES: PROMISED}, FEATURES, delay_model.NUMBERS))
+
+
+@pytest.mark.parametrize("column", [name for name in delay_model.NUMBERS if PROMISED.columns[name].nullable])
+def test_every_number_that_may_be_missing_is_filled_by_the_training_rows(features: pd.DataFrame, column: str) -> None:
+    train, test = delay_model.split(features, "2013-02", "2013-03")
+    outcome = train["is_late"].astype(int)
+    model = delay_model.fit(linear(), train, outcome)
+    assert np.isfinite(delay_model.score(model, test.assign(**{column: np.nan}))).all()
+    never = delay_model.fit(linear(), train.assign(**{column: np.nan}), outcome)
+    assert np.isfinite(delay_model.score(never, test)).all()
+
+
+@pytest.mark.parametrize("make", [lambda: delay_model.boosted_trees(20, 0.1, 1), linear], ids=["trees", "linear"])
 def test_models_learn_take_gaps_and_unseen_categories_and_repeat_exactly(features: pd.DataFrame, make) -> None:  # type: ignore[no-untyped-def]
     train, test = delay_model.split(features, "2013-02", "2013-03")
     outcome = train["is_late"].astype(int)

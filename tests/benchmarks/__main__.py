@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|stream|gate")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|features|stream|gate")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
@@ -58,6 +58,10 @@ def _arguments() -> argparse.ArgumentParser:
     merging.add_argument("--scales", type=_numbers, default=[1, 10])
     merging.add_argument("--shares", type=_numbers, default=[1, 10], help="how many of a hundred rows change")
     merging.set_defaults(run=_merging)
+    features = which.add_parser("features", help="feature views joined as known at a moment, beside a plain join")
+    features.add_argument("--scales", type=_numbers, default=[1, 10])
+    features.add_argument("--rounds", type=_positive, default=3)
+    features.set_defaults(run=_features)
     tuning = which.add_parser("tuning", help="what each setting is worth")
     tuning.add_argument("--rounds", type=_positive, default=2)
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
@@ -134,6 +138,13 @@ def _merging(chosen: argparse.Namespace) -> None:
     from tests.benchmarks import merging
 
     merging.run(chosen.scales, chosen.shares)
+
+
+def _features(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import features
+
+    with _lake() as (now, scratch):
+        features.run(now, scratch, chosen.scales, chosen.rounds)
 
 
 def _stream(chosen: argparse.Namespace) -> None:

@@ -164,6 +164,16 @@ class Bench:
         files = {name.dotted: [str(file.path) for file in raw.files(self.now.root, name, own)] for name in self.project.sources}
         job = {"folder": str(folder), "notebooks": steps, "partitioned": partitioned, "raw": files, "trusted_types": TRUSTED_TYPES}
         job["replace"] = self.month is not None
+        job["views"] = {
+            table.dotted: {
+                "entity": list(view.entity),
+                "event": view.event_timestamp,
+                "created": view.created,
+                "seconds": view.ttl.total_seconds() if view.ttl else None,
+            }
+            for table, contract in self.project.contracts.items()
+            if (view := contract.feature_view) is not None
+        }
         path = folder / "job.json"
         path.write_text(json.dumps(job))
         return path

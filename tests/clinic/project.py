@@ -2,7 +2,8 @@
 
 442 real patients (Efron, Hastie, Johnstone and Tibshirani, "Least Angle Regression", Annals of Statistics 32, 2004;
 scikit-learn's `load_diabetes`): age, sex, body mass index, blood pressure, six measures of their blood serum and how far
-the illness had come a year later. The data have no dates, so patient n is said to have come in the month 1 + n mod 3.
+the illness had come a year later. The data have no dates, so patient n is said to have come in the month 1 + n mod 3, on
+the day 1 + n mod 28.
 
     raw.visits ─→ bronze.visits ─→ silver.visits ─┬→ gold.by_age
                                                   └→ features.patient ─→ models.progression ─→ scores.progression
@@ -97,6 +98,8 @@ NOTEBOOKS = {
         df = rows.select(
             "month",
             F.col("patient").cast("bigint").alias("patient"),
+            F.expr("timestamp(month || '-01') + make_dt_interval(cast(patient as int) % 28, 8)").alias("came_at"),
+            F.expr("timestamp(month || '-01') + make_dt_interval(cast(patient as int) % 28 + 365, 8)").alias("seen_again_at"),
             F.when(F.col("sex") == "1.0", "a").when(F.col("sex") == "2.0", "b").alias("sex"),
             *(F.col(name).cast(kind).alias(name) for name, kind in {TYPED}.items()),
         )
@@ -118,7 +121,9 @@ NOTEBOOKS = {
     "features/patient": monthly(
         "features/patient",
         """
-        df = lake.sql("select month, patient, bmi, bp, ltg, tc / hdl as ratio, progression from silver.visits")
+        df = lake.sql('''
+            select month, patient, came_at, bmi, bp, ltg, tc / hdl as ratio, progression, seen_again_at from silver.visits
+        ''')
         """,
         'lake.write(df, "features.patient")',
     ),
@@ -156,6 +161,9 @@ _TEXTS = dict.fromkeys(("patient", *MEASURES, "progression"), "string")
 _NUMBERS = dict.fromkeys(("age", "bmi", "bp", *SERUM, "progression"), "double")
 _PATIENT = {"patient": {"type": "bigint", "nullable": False}}
 
+_SEEN = {"came_at": {"type": "timestamp", "nullable": False}, "seen_again_at": {"type": "timestamp", "known_at": "seen_again_at"}}
+_LATER = {"progression": {"type": "double", "known_at": "seen_again_at"}}
+
 
 def _between(column: str, low: float, high: float, reason: str) -> dict[str, object]:
     kwargs = {"column": column, "min_value": low, "max_value": high}
@@ -180,8 +188,9 @@ CONTRACTS = {
     "bronze.visits": contract("bronze.visits", {**_TEXTS, **_WHERE_FROM}, partitions=MONTHS),
     "silver.visits": contract(
         "silver.visits",
-        {**_PATIENT, "sex": {"type": "string", "nullable": False}, **_NUMBERS},
+        {**_PATIENT, **_SEEN, "sex": {"type": "string", "nullable": False}, **_NUMBERS, **_LATER},
         key=["patient"],
+        known_at="came_at",
         partitions=MONTHS,
         expectations=[
             _between("bmi", 12, 60, "A body mass index beyond these is a slip of the pen."),
@@ -196,8 +205,9 @@ CONTRACTS = {
     ),
     "features.patient": contract(
         "features.patient",
-        {**_PATIENT, **dict.fromkeys(("bmi", "bp", "ltg", "ratio", "progression"), "double")},
+        {**_PATIENT, **_SEEN, **dict.fromkeys(("bmi", "bp", "ltg", "ratio"), "double"), **_LATER},
         key=["patient"],
+        known_at="came_at",
         partitions=MONTHS,
     ),
     "scores.progression": contract(

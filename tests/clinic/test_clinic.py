@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_diabetes
 
+from lakehouse import runner
 from lakehouse.errors import AuditFailed
+from lakehouse.leaks import check as leaks
 from lakehouse.names import TableName
 from lakehouse.project import Project
 from lakehouse.raw import RawFile
@@ -138,6 +140,24 @@ def test_changes_in_any_order_leave_the_register_as_it_is_and_as_it_was(clinic: 
     assert clinic.rows("bronze.register", "patient, ward") == [(1, "south"), (3, "east")]
     history = clinic.rows("bronze.register_history", "patient, ward, valid_to is null")
     assert [row[1:] for row in history if row[0] == 1] == [("east", False), ("north", False), ("south", True)]
+
+
+def test_what_is_known_of_a_patient_does_not_change_with_who_came_later(clinic: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_this_process(asset: TableName, values: Any, _: Any, __: Any, environ: Any) -> None:
+        clinic.names(asset.slashed, "sandbox", environ, **values)
+
+    monkeypatch.setattr(runner, "rehearse", in_this_process)
+    table = TableName.parse("features.patient")
+    found = leaks.look(Project.load(clinic.project), clinic.settings, table, "2024-01")
+    assert (found.leaks, found.unsteady, found.answers[0].rows > 20) == ([], [], True)
+    shipped = clinic.project / "notebooks" / "features" / "patient.ipynb"
+    text = shipped.read_text()
+    shipped.write_text(text.replace("tc / hdl as ratio", "tc / avg(hdl) over () as ratio"))
+    clinic.run("features/patient", months=["2024-01"])
+    found = leaks.look(Project.load(clinic.project), clinic.settings, table, "2024-01")
+    assert [one.column for one in found.leaks] == ["ratio"]
+    shipped.write_text(text)
+    clinic.run("features/patient", months=["2024-01"])
 
 
 def test_each_published_month_has_a_profile(clinic: Workspace) -> None:

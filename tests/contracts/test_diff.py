@@ -71,7 +71,14 @@ CASES = [
     pytest.param({"columns__id__unit": "flights"}, ("columns.id", "unit from none to flights", ""), id="a first unit"),
     pytest.param({"columns__id__personal": True}, ("columns.id", "is personal now", ""), id="personal"),
     pytest.param({"columns__miles__description": "D"}, ("columns.miles", "description changed", ""), id="column's description"),
+    pytest.param(
+        {"columns__miles__impute": "mean"}, ("columns.miles", "missing values are filled otherwise now", ""), id="imputation"
+    ),
     pytest.param({"description": "More."}, ("description", "changed", ""), id="description"),
+    pytest.param({"known_at": "left_at"}, ("known_at", "from none to left_at", ""), id="known at"),
+    pytest.param(
+        {"columns__miles__known_at": "left_at"}, ("columns.miles", "known_at from none to left_at", ""), id="column's known at"
+    ),
     pytest.param({"owner": "p"}, ("owner", "from o to p", ""), id="owner"),
     pytest.param({"retention": "400d"}, ("retention", "from none to 400d", ""), id="retention"),
     pytest.param({"key": ["id", "month"]}, ("key", "from id to id, month", "readers"), id="key"),
@@ -164,3 +171,27 @@ def test_a_breaking_change_needs_a_higher_version(version: int, refused: bool) -
 def test_a_lower_version_is_refused_even_if_nothing_else_changed() -> None:
     before = Contract.model_validate(changed(version=3))
     assert [change.what for change in diff.refused(before, Contract.model_validate(BEFORE))] == ["version"]
+
+
+VIEW = {"entity": ["id"], "event_timestamp": "at", "ttl": "6h"}
+
+
+@pytest.mark.parametrize(
+    ("after", "change"),
+    [
+        pytest.param(None, ("feature_view", "removed", "readers"), id="removed"),
+        pytest.param({**VIEW, "entity": ["status"]}, ("feature_view.entity", "from ['id'] to ['status']", "readers"), id="entity"),
+        pytest.param(
+            {**VIEW, "created_timestamp": "on"},
+            ("feature_view.created_timestamp", "from none to on", "readers"),
+            id="known otherwise",
+        ),
+        pytest.param({**VIEW, "ttl": "1d"}, ("feature_view.ttl", "from 6h to 1d", ""), id="ttl"),
+    ],
+)
+def test_a_feature_view_that_is_found_otherwise_breaks_its_readers(after: Any, change: tuple[str, str, str]) -> None:
+    assert compare(changed(feature_view=VIEW), changed(feature_view=after) if after else BEFORE) == [change]
+
+
+def test_a_first_feature_view_breaks_nobody() -> None:
+    assert compare(BEFORE, changed(feature_view=VIEW)) == [("feature_view", "added", "")]

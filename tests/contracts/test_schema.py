@@ -32,11 +32,14 @@ ACCEPTED = [
     pytest.param({"columns__miles__type": "array<struct<a:int,b:map<string,int>>>"}, id="nested type"),
     pytest.param({"table": "silver/flights"}, id="name with a slash"),
     pytest.param({"freshness": "12h", "retention": "400d", "backfill_chunk": 3, "version": 7}, id="spans and counts"),
+    pytest.param({"known_at": "at", "columns__at": {"type": "timestamp", "known_at": "at"}}, id="moments"),
     pytest.param({"partitions__end": None}, id="no end"),
     pytest.param({"profile": False}, id="no profile"),
     pytest.param({"profile": {"by": "status", "missing": {"threshold": 0.1}, "volume": False}}, id="profile"),
     pytest.param({"profile": {"columns": {"miles": False, "status": {"categories": 1}}}}, id="profile of columns"),
     pytest.param({"profile": {"reference": {"version": 3, "partitions": "2013-01..2013-03"}}}, id="pinned profile"),
+    pytest.param({"feature_view": {"entity": ["id"], "event_timestamp": "at", "ttl": "6h"}}, id="feature view"),
+    pytest.param({"columns__miles__impute": {"constant": 0}, "columns__status__impute": "most_frequent"}, id="imputation"),
 ]
 
 
@@ -63,6 +66,7 @@ REFUSED = [
     pytest.param({"retention": "1y"}, id="span in years"),
     pytest.param({"backfill_chunk": 0}, id="chunk of none"),
     pytest.param({"partitions__start": "2013-1"}, id="month"),
+    pytest.param({"columns__miles__known_at": True}, id="moment that is no text"),
     pytest.param({"columns": {}}, id="no column"),
     pytest.param({"columns__dep delay": {"type": "int"}}, id="column's name"),
     pytest.param({"columns__miles__type": "long"}, id="type"),
@@ -73,6 +77,10 @@ REFUSED = [
     pytest.param({"expectations__0__type": "column_values"}, id="expectation's name"),
     pytest.param({"key": "id"}, id="key as text"),
     pytest.param({"profile": True}, id="profile on"),
+    pytest.param({"feature_view": {"entity": ["id"]}}, id="feature view without event"),
+    pytest.param({"feature_view": {"entity": [], "event_timestamp": "at"}}, id="feature view of nobody"),
+    pytest.param({"columns__miles__impute": "average"}, id="imputation's name"),
+    pytest.param({"columns__miles__impute": {"value": 0}}, id="imputation's key"),
     pytest.param({"profile": {"bins": 3}}, id="unknown key of the profile"),
     pytest.param({"profile": {"missing": 0.1}}, id="rule without a name"),
     pytest.param({"profile": {"distribution": {"measure": "chi"}}}, id="distance"),

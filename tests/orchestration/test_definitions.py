@@ -47,6 +47,22 @@ def test_an_asset_tells_what_its_notebook_and_contract_say(place: Place) -> None
     assert Path(reference.file_path) == place.settings.project / "notebooks/silver/a.ipynb"
 
 
+def test_a_feature_view_tells_whose_its_rows_are_and_since_when(tmp_path: Path) -> None:
+    place = place_of(small_project(tmp_path / "p"), tmp_path / "lake")
+    view = {"entity": ["id"], "event_timestamp": "at", "ttl": "36h"}
+    columns = {name: {"type": kind, "nullable": False} for name, kind in {"id": "string", "at": "timestamp"}.items()}
+    promised = contract("features.seen", columns, key=["id", "at"], feature_view=view)
+    seen = notebook("features/seen", 'lake.write(1, "features.seen")')
+    project(place.settings.project, {"features/seen": seen}, {"features.seen": promised})
+    told = {name: value.value for name, value in node(place, "features/seen").metadata.items() if name.startswith("feature view")}
+    assert told == {
+        "feature view: entity": "id",
+        "feature view: event timestamp": "at",
+        "feature view: known from": "at",
+        "feature view: time to live": "36h",
+    }
+
+
 def test_steps_that_more_waits_for_go_first(place: Place) -> None:
     priorities = {node.name: int(node.tags["dagster/priority"]) for node in load(place).get_job("everything").nodes}
     assert priorities == {"raw__things": 4, "bronze__things": 3, "silver__a": 2, "silver__b": 1, "gold__sums": 1}

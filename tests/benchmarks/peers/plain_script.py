@@ -69,6 +69,16 @@ class PlainLake:
 
         return self._spark.sql(tables.rewrite(query, relation))
 
+    def features(self, asked: Any, views: Any, at: str, partitions: Any = "until") -> Any:
+        from lakehouse.features import asked as asking
+
+        return asking.answer(self._project.contracts, asked, views, at, lambda view: self.read(view.dotted, partitions))
+
+    def imputer(self, table: str, columns: list[str]) -> Any:
+        from lakehouse.features import imputation
+
+        return imputation.imputer(self._project.contracts, TableName.parse(table), columns)
+
     def write(self, frame: Any, name: str) -> None:
         table = TableName.parse(name)
         frame = frame if hasattr(frame, "sparkSession") else self._spark.createDataFrame(frame)

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import polars_features
+from sklearn.impute import SimpleImputer
 
 from assets.transforms import delay_model  # scikit-learn only
 
@@ -243,6 +244,17 @@ def features(run: Run) -> None:
     run.write(known, "features.flight_departure")
 
 
+def origin_weather(run: Run) -> None:
+    weather = run.table("silver.weather").select("month", "origin", "known_at", *polars_features.WEATHER)
+    run.write(weather.collect(), "features.origin_weather")
+
+
+def plane_landing(run: Run) -> None:
+    landed = run.table("silver.flights").filter(pl.col("arrived_at").is_not_null(), pl.col("tail_number").is_not_null())
+    landings = landed.group_by("month", "tail_number", "arrived_at").agg(pl.col("arrival_delay").max())
+    run.write(landings.collect(), "features.plane_landing")
+
+
 def train(run: Run) -> None:
     table = run.table("features.flight_departure").filter(pl.col("month") <= TEST_MONTH).collect().to_pandas()
     past, test = delay_model.split(table, TRAIN_UNTIL, TEST_MONTH)
@@ -250,7 +262,7 @@ def train(run: Run) -> None:
     waiting = pd.cut(past["origin_overdue"], [-1, 0, 2, 5, 10, 20, 40, np.inf])
     (100 * late.groupby(waiting, observed=True).mean()).plot.bar(figsize=(7, 3))
     model = delay_model.fit(delay_model.boosted_trees(200, 0.05, 13), past, late)
-    linear = delay_model.fit(delay_model.linear(), past, late)
+    linear = delay_model.fit(delay_model.linear(SimpleImputer()), past, late)
     scores = {
         "base_rate": np.full(len(test), late.mean()),
         "linear": delay_model.score(linear, test),
@@ -325,6 +337,8 @@ STEPS = {
     "silver/flights": silver_flights,
     "gold/carrier_performance": gold_carriers,
     "gold/route_performance": gold_routes,
+    "features/origin_weather": origin_weather,
+    "features/plane_landing": plane_landing,
     "features/flight_departure": features,
     "models/flight_delay": train,
     "scores/flight_delay": score,

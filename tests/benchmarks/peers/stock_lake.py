@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,25 @@ class StockLake:
             return f"(select * from delta.`{self._path(found[0])}` where {self._where(found[0], partitions)})"
 
         return self._spark.sql(re.sub(r"\b(?:bronze|silver|gold|features|scores)\.\w+", relation, query))
+
+    def features(self, asked: Any, views: Any, at: str, partitions: Any) -> Any:
+        """The same join; without contracts, what a view is stands in the job."""
+        from lakehouse.features.pointintime import View, join  # needs nothing but pyspark
+
+        found = []
+        for name, columns in views.items():
+            about = self._job["views"][name]
+            named = columns if isinstance(columns, dict) else {column: column for column in columns}
+            lasts = timedelta(seconds=about["seconds"]) if about["seconds"] else None
+            moments = (about["event"], about["created"])
+            found.append(View(self.read(name, partitions), tuple(about["entity"]), *moments, named, lasts))
+        return join(asked, found, at)
+
+    def imputer(self, table: str, columns: Sequence[str]) -> Any:
+        """What one writes without contracts: every missing number is the mean."""
+        from sklearn.impute import SimpleImputer
+
+        return SimpleImputer()
 
     def write(self, frame: Any, table: str) -> None:
         frame = frame if hasattr(frame, "sparkSession") else self._spark.createDataFrame(frame)
