@@ -76,6 +76,8 @@ def _entering(view: View, name: str) -> DataFrame:
 
 
 def _unpacked(view: View, name: str, at: str) -> Iterator[Column]:
-    fresh = F.col(at) < F.col(f"{name}._0") + F.lit(view.ttl) if view.ttl is not None else F.lit(True)
+    # In microseconds: of an interval Spark adds whole days by the clocks of the session's zone.
+    age = F.unix_micros(F.col(at)) - F.unix_micros(F.col(f"{name}._0"))
+    fresh = age < view.ttl // timedelta(microseconds=1) if view.ttl is not None else F.lit(True)
     for number, called in enumerate(view.columns.values(), start=2):
         yield F.when(fresh, F.col(f"{name}._{number}")).alias(called)

@@ -118,7 +118,7 @@ def plain(asked: DataFrame, views: Sequence[View], at: str) -> DataFrame:
     so_far = Window.partitionBy(*one.entity).orderBy("_at", F.desc("_event")).rowsBetween(Window.unboundedPreceding, 0)
     latest = [F.last(name, ignorenulls=True).over(so_far).alias(f"_last_{name}") for name in ("_event", *one.columns)]
     found = stream.select(*asked.columns, "_event", *latest).where("_event is null")
-    fresh = F.col(at) < F.col("_last__event") + F.lit(one.ttl)
+    fresh = F.lit(True) if one.ttl is None else F.col(at) < F.col("_last__event") + F.lit(one.ttl)
     return found.select(*asked.columns, *(F.when(fresh, F.col(f"_last_{name}")).alias(name) for name in one.columns))
 
 

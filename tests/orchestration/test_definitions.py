@@ -54,7 +54,7 @@ def test_a_feature_view_tells_whose_its_rows_are_and_since_when(tmp_path: Path) 
     promised = contract("features.seen", columns, key=["id", "at"], feature_view=view)
     seen = notebook("features/seen", 'lake.write(1, "features.seen")')
     project(place.settings.project, {"features/seen": seen}, {"features.seen": promised})
-    told = {name: value.value for name, value in node(place, "features/seen").metadata.items() if name.startswith("feature view")}
+    told = {name: value for name, value in node(place, "features/seen").metadata.items() if name.startswith("feature view")}
     assert told == {
         "feature view: entity": "id",
         "feature view: event timestamp": "at",
