@@ -50,7 +50,7 @@ def look(
     draw = random.Random(f"{seed} {table} {key}")
     answers = [probes.ask(share) for share in sorted(draw.uniform(_EARLIEST, _LATEST) for _ in range(count))]
     found = {one.column: one for answer in answers for one in answer.differences}
-    steady = {one.column for one in probes.ask(None).differences} if found else set()
+    unsteady = {one.column for one in probes.ask(None).differences} if found else set()
     outcome = Outcome(
         table=table.dotted,
         partition=key,
@@ -58,8 +58,8 @@ def look(
         made_by=probes.made.run_id,
         seconds=time.monotonic() - began,
         answers=answers,
-        leaks=[one for one in found.values() if one.column not in steady],
-        unsteady=sorted(steady),
+        leaks=[one for one in found.values() if one.column not in unsteady],
+        unsteady=sorted(unsteady),
         notebook=probes.notebook,
     )
     record.save(where / kept.FILE, outcome)

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG, PARTITION_NAME_TAG
 
 from lakehouse.names import TableName
-from lakehouse.orchestration import abandoned, automation, describe, last_good
+from lakehouse.orchestration import abandoned, automation, checks, describe, last_good
 from lakehouse.orchestration.grouping import Piece
 from lakehouse.orchestration.step import SKIP_UNCHANGED
 from lakehouse.partitions import parse_months
@@ -55,6 +55,7 @@ def requests(project: Project, settings: Settings, store: dg.DagsterInstance, ru
             run_key=f"{run.run_id} {job}",
             job_name=job,
             asset_selection=[key for asset in assets for key in describe.keys_of(project, asset)],
+            asset_check_keys=checks.keys(project, assets),
             tags={SKIP_UNCHANGED: "true", last_good.TAG: json.dumps({a.slashed: chosen[a] for a in assets}), **tags},
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from lakehouse.names import TableName
-from lakehouse.orchestration import describe, leaks
+from lakehouse.orchestration import checks, describe
 from lakehouse.orchestration.step import SKIP_UNCHANGED
 from lakehouse.partitions import PartitionSpace
 from lakehouse.project import Project
@@ -94,5 +94,6 @@ def _with_ancestors(project: Project, assets: Sequence[TableName], without: set[
 
 def _job(project: Project, name: str, assets: Sequence[TableName], description: str) -> Job:
     keys = [key for asset in assets for key in describe.keys_of(project, asset)]
-    chosen = dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks(*leaks.keys(project))
+    told = dg.AssetSelection.checks(*checks.keys(project, assets))
+    chosen = dg.AssetSelection.assets(*keys).without_checks() | told
     return dg.define_asset_job(name, selection=chosen, description=description)

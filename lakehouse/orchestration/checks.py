@@ -30,11 +30,11 @@ def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
         )
 
 
-def keys(project: Project, assets: Iterable[TableName]) -> frozenset[dg.AssetCheckKey]:
-    """The checks that the runs of these assets tell of."""
+def keys(project: Project, assets: Iterable[TableName]) -> list[dg.AssetCheckKey]:
+    """The checks that the runs of these assets tell of; those with a step of their own are not among them."""
     tables = {output for asset in assets if (spec := project.notebooks.get(asset)) for output in spec.outputs}
-    contracts = {table: contract for table in tables if (contract := project.contracts.get(table))}
-    return frozenset(check.key for table, contract in contracts.items() for check in specs(table, contract))
+    contracts = {table: contract for table in sorted(tables) if (contract := project.contracts.get(table))}
+    return [check.key for table, contract in contracts.items() for check in specs(table, contract)]
 
 
 def results(

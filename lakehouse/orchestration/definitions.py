@@ -22,8 +22,10 @@ LOCATION = "lakehouse"
 """The code location's name, as workspace.yaml gives it."""
 
 
-def build_definitions(project_path: Path, settings: Settings) -> dg.Definitions:
-    """The definitions of the project in `project_path`. Starts nothing.
+def build_definitions(project_path: Path, settings: Settings, *, probes: bool = True) -> dg.Definitions:
+    """The definitions of the project in `project_path`, with the checks that run a notebook again (`probes`) or without.
+
+    Starts nothing.
 
     Raises NotebookError when a notebook or contract cannot be understood, with every place to mend.
     """
@@ -34,12 +36,13 @@ def build_definitions(project_path: Path, settings: Settings) -> dg.Definitions:
     with warnings.catch_warnings():
         # Code references and mappings beyond the first month are called beta for years now.
         warnings.simplefilter("ignore", dg.BetaWarning)
+        apart = leaks.all_checks(project, settings) if probes else []
         made = jobs(project)
         watching = [raw_files_sensor(project, settings, made), last_good_sensor(project, settings, made)] if made else []
         return dg.Definitions(
             assets=all_assets(project, settings),
-            asset_checks=leaks.all_checks(project, settings),
-            jobs=[*made, *leaks.job(project)],
+            asset_checks=apart,
+            jobs=[*made, *leaks.job(apart)],
             schedules=schedules(made),
             sensors=[*watching, webhook_sensor(settings)],
             resources={"spark": SharedSpark()},

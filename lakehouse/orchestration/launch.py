@@ -22,7 +22,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from lakehouse import record, upstream
 from lakehouse import settings as current_settings
 from lakehouse.names import TableName
-from lakehouse.orchestration import abandoned, checks, describe, last_good
+from lakehouse.orchestration import abandoned, describe, last_good
 from lakehouse.orchestration.definitions import LOCATION, build_definitions
 from lakehouse.orchestration.events import quick_events
 from lakehouse.orchestration.grouping import Group, Piece, groups, reads
@@ -81,9 +81,12 @@ def execute(project: Project, settings: Settings, steps: Sequence[Step], on_even
 
 
 def load_repository(project: str, root: str) -> dg.RepositoryDefinition:
-    """The project's definitions for a process of a run; Dagster calls this by name."""
+    """The project's definitions for a process of a run; Dagster calls this by name.
+
+    Checks that run a notebook again (`leaks`) are no part of it: a run of assets would include them.
+    """
     now = current_settings.load({**os.environ, "LAKEHOUSE_PROJECT": project, "LAKEHOUSE_ROOT": root})
-    return build_definitions(Path(project), now).get_repository_def()
+    return build_definitions(Path(project), now, probes=False).get_repository_def()
 
 
 @dataclass
@@ -174,14 +177,11 @@ class _Execution:
 
     def _create(self, pieces: list[Piece], months: tuple[str, ...], tags: Mapping[str, str]) -> dg.DagsterRun:
         keys = frozenset(key for piece in pieces for key in describe.keys_of(self._project, piece.asset))
-        # Only what the steps themselves tell: a check with a step of its own (`leaks`) would run a notebook again.
-        told = checks.keys(self._project, [piece.asset for piece in pieces])
         forced = all(self._steps[piece.asset].forced for piece in pieces)
         with quick_events(self._store):
             return self._store.create_run_for_job(
-                self._job.get_subset(asset_selection=keys, asset_check_selection=told).get_definition(),
+                self._job.get_subset(asset_selection=keys).get_definition(),
                 asset_selection=keys,
-                asset_check_selection=told,
                 tags={abandoned.PROCESS: this_process(), **range_tags(months), **({FORCED: "true"} if forced else {}), **tags},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 remote_job_origin=_origin(self._project.path),

@@ -6,6 +6,7 @@ a table's page (Checks), or by `lakehouse leaks`, whose outcome is told here too
 (Annotations are evaluated here: Dagster looks at the one of `context`.)
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -34,15 +35,11 @@ def all_checks(project: Project, settings: Settings) -> list[dg.AssetChecksDefin
     return [_check(project, settings, table) for table in check.checked(project)]
 
 
-def keys(project: Project) -> list[dg.AssetCheckKey]:
-    return [dg.AssetCheckKey(describe.key(table), NAME) for table in check.checked(project)]
-
-
-def job(project: Project) -> list[dg.JobDefinition]:
-    """The job that runs all of them, if there are any."""
-    found = keys(project)
+def job(found: Sequence[dg.AssetChecksDefinition]) -> list[dg.JobDefinition]:
+    """The job that runs all of these checks, if there are any."""
     about = "Looks for what rows say that was not yet known: each table's newest partition."
-    return [dg.define_asset_job(JOB, selection=dg.AssetSelection.checks(*found), description=about)] if found else []
+    chosen = dg.AssetSelection.checks(*found)
+    return [dg.define_asset_job(JOB, selection=chosen, description=about)] if found else []
 
 
 def tell(settings: Settings, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from lakehouse.ingest import folder
 from lakehouse.ingest.folder import Folder
 from lakehouse.inputs import Identity
 from lakehouse.names import TableName
-from lakehouse.orchestration import automation, describe
+from lakehouse.orchestration import automation, checks, describe
 from lakehouse.orchestration.run_partitions import month_ranges, range_tags
 from lakehouse.orchestration.step import SKIP_UNCHANGED
 from lakehouse.project import Project
@@ -88,6 +88,7 @@ def _below(
             run_key=json.dumps({"job": job, **news}, sort_keys=True),
             job_name=job,
             asset_selection=[key for asset in assets for key in describe.keys_of(project, asset)],
+            asset_check_keys=checks.keys(project, assets),
             tags={SKIP_UNCHANGED: "true", **(range_tags(months) if months else {})},
         )
 
