@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from lakehouse.settings import Settings
 from tests.benchmarks import machine, report
 from tests.benchmarks.memory import JAVA, Watch
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from lakehouse.features.pointintime import View
 
-HEADERS = ["flights", "view", "rows", "way", "seconds", "to plain", "µs a flight", "server GiB"]
+HEADERS = ["flights", "view", "rows", "way", "seconds", "to plain", "processor s", "to plain", "server GiB"]
 READING, PLAIN, OURS = "(reading the flights)", "plain union and window", "lake.features"
 VIEWS = {"features.origin_weather": "visibility", "features.plane_landing": "arrival_delay"}
 """Of each view the column that is compared: one that is never missing."""
@@ -68,19 +70,22 @@ def measure(spark: SparkSession, now: Settings, scale: int, rounds: int) -> Iter
 
 
 def _timed(now: Settings, rounds: int, make: Callable[[], DataFrame], answers: list[int], *compared: str) -> dict[str, Any]:
-    """Seconds of each round, and the most memory of the server; what the `compared` columns hash to goes to `answers`."""
+    """Seconds of each round, those of the server's processors (which a busy machine moves less), its most memory; what the
+    `compared` columns hash to goes to `answers`."""
     from pyspark.sql import functions as F
 
-    seconds = []
+    seconds, processor = [], []
+    server = psutil.Process(engine(now)()[0])
     with Watch(engine(now)) as watch:
         for _ in range(rounds):
-            frame, began = make(), time.monotonic()
+            frame, began, busy = make(), time.monotonic(), sum(server.cpu_times()[:2])
             every = F.bit_xor(F.xxhash64(*frame.columns))
             given = F.bit_xor(F.xxhash64("flight_id", *compared)) if compared else F.lit(0)
             row = frame.agg(every, given).collect()[0]
             seconds.append(time.monotonic() - began)
+            processor.append(sum(server.cpu_times()[:2]) - busy)
     answers += [row[1]] if compared else []
-    return {"seconds": seconds, "memory": watch.peak.by_role.get(JAVA, 0)}
+    return {"seconds": seconds, "processor": processor, "memory": watch.peak.by_role.get(JAVA, 0)}
 
 
 def questions(spark: SparkSession, now: Settings, scale: int) -> DataFrame:
@@ -138,12 +143,12 @@ def _copies(spark: SparkSession, rows: DataFrame, scale: int, moments: Sequence[
 
 
 def table(measured: Sequence[dict[str, Any]]) -> list[list[str]]:
-    plain_seconds = {(one["flights"], one["view"]): middle(one["seconds"]) for one in measured if one["way"] == PLAIN}
+    beside = {(one["flights"], one["view"]): one for one in measured if one["way"] == PLAIN}
     rows = []
     for one in measured:
-        seconds = middle(one["seconds"])
-        beside = ratio(seconds, plain_seconds.get((one["flights"], one["view"])))
-        counts = [f"{one['flights']:,}", one["view"], f"{one['rows']:,}" if one["rows"] else "", one["way"]]
-        each = f"{1e6 * (seconds or 0) / one['flights']:.1f}"
-        rows.append([*counts, report.seconds(seconds), report.times(beside), each, report.gib(one["memory"])])
+        row = [f"{one['flights']:,}", one["view"], f"{one['rows']:,}" if one["rows"] else "", one["way"]]
+        for what in ("seconds", "processor"):
+            own, other = middle(one[what]), beside.get((one["flights"], one["view"]))
+            row += [report.seconds(own), report.times(ratio(own, middle(other[what]) if other else None))]
+        rows.append([*row, report.gib(one["memory"])])
     return rows

@@ -102,13 +102,13 @@ def test_what_is_tried_is_held_against_all_runs_of_the_shipped_server() -> None:
 
 
 def test_joins_are_held_against_the_plain_one_of_the_same_view_and_scale() -> None:
-    facts = {"flights": 1000, "rows": 50, "memory": 2 << 30}
+    facts = {"flights": 1000, "rows": 50, "memory": 2 << 30, "processor": [5.0]}
     measured = [
         {**facts, "view": "", "rows": 0, "way": features.READING, "seconds": [1.0]},
         {**facts, "view": "v", "way": features.PLAIN, "seconds": [2.0, 4.0, 3.0]},
-        {**facts, "view": "v", "way": features.OURS, "seconds": [6.0]},
+        {**facts, "view": "v", "way": features.OURS, "seconds": [6.0], "processor": [9.0, 11.0]},
     ]
     reading, plain, ours = features.table(measured)
-    assert reading == ["1,000", "", "", features.READING, "1.0", "", "1000.0", "2.0"]
-    assert plain == ["1,000", "v", "50", features.PLAIN, "3.0", "1.00", "3000.0", "2.0"]
-    assert ours[4:6] == ["6.0", "2.00"]
+    assert reading == ["1,000", "", "", features.READING, "1.0", "", "5.0", "", "2.0"]
+    assert plain == ["1,000", "v", "50", features.PLAIN, "3.0", "1.00", "5.0", "1.00", "2.0"]
+    assert ours[4:8] == ["6.0", "2.00", "10.0", "2.00"]
