@@ -45,16 +45,16 @@ class Use:
 
 
 def uses(project: Project, root: Path, view: TableName) -> list[Use]:
-    """The models that use `view`, by the graph and, for its versions, by commits and runs' records."""
+    """The models below `view` whose newest version was made of it, by commits and runs' records."""
     writer = project.writer_of(view)
     below = project.descendants(writer) if writer else set()
     between = {output for asset in below for output in project.notebooks[asset].outputs}
     lineage, found = Lineage(project, root), []
     for model in sorted(output for output in between if output.layer == "models"):
         newest = inputs.newest_model(project, root, model)
-        if newest is not None:
-            made_of = _made_of(lineage, Node(model, newest.version), view, between)
-            found.append(Use(model, newest.version, tuple(sorted(made_of))))
+        made_of = sorted(_made_of(lineage, Node(model, newest.version), view, between)) if newest else []
+        if newest and made_of:
+            found.append(Use(model, newest.version, tuple(dict.fromkeys(made_of))))
     return found
 
 
@@ -127,13 +127,7 @@ def _columns(contract: Contract, batches: dict[str, Batch]) -> Iterator[dict[str
     lines = {line[0]: line for line in shown.lines(batches[key], [])} if key else {}
     for name, column in contract.columns.items():
         _, missing, distinct, values, shape, _ = lines.get(name, ("",) * 6)
+        about = {"type": column.type, "unit": column.unit or "", "description": column.description}
         facts = {"missing": missing, "distinct": distinct, "values": values, "shape": shape}
-        imputed = str(getattr(column.impute, "constant", column.impute or ""))
-        yield {
-            "view": str(contract.table),
-            "column": name,
-            "type": column.type,
-            "unit": column.unit or "",
-            **facts,
-            "impute": imputed,
-        }
+        filled = str(getattr(column.impute, "constant", column.impute or ""))
+        yield {"view": str(contract.table), "column": name, **about, **facts, "impute": filled}
