@@ -81,9 +81,7 @@ def place(new_workspace: Callable[[str], Workspace]) -> Workspace:
 @pytest.fixture
 def look(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[[TableName], Outcome]:
     """Probes a table, with the notebook's cells run in this process."""
-    monkeypatch.setattr(
-        runner, "rehearse", lambda asset, values, _, __, environ: place.names(asset.slashed, "sandbox", environ, **values)
-    )
+    monkeypatch.setattr(runner, "rehearse", place.rehearse)
     return lambda table: check.look(Project.load(place.project), place.settings, table)
 
 
