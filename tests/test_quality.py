@@ -89,7 +89,7 @@ def test_a_notebook_has_it_as_tables(place: Workspace) -> None:
     assert set(found.tables["table"]) >= {"silver.things", "gold.totals"} and found.tables["age"].notna().all()
     of_things = found.profiles[found.profiles["table"] == "silver.things"]
     last = of_things[of_things["partition"] == "2013-03"]
-    assert last[["rows", "column", "missing"]].values.tolist() == [[1, "month", 0], [1, "id", 0]]
+    assert last[["rows", "column", "missing"]].values.tolist() == [[1, "id", 0]]
     assert found.quarantine.empty
 
 

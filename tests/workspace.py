@@ -100,6 +100,10 @@ class Workspace:
                     namespace.update(values)
         return namespace
 
+    def rehearse(self, asset: TableName, values: Mapping[str, Any], _: Settings, __: Path, environ: Mapping[str, str]) -> None:
+        """Stands in for `runner.rehearse`, without a kernel."""
+        self.names(asset.slashed, "sandbox", environ, **values)
+
     def land(self, table: str, *months: str) -> None:
         source = Project.load(self.project).sources[TableName.parse(table)]
         if isinstance(source, Stream):

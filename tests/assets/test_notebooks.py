@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lakehouse import columntrace
+from lakehouse import columntrace, runner
 from lakehouse.bootstrap import PROJECT
 from lakehouse.columntrace import ColumnBranch
+from lakehouse.leaks import check as leaks
 from lakehouse.names import TableName
 from lakehouse.project import Project
 from lakehouse.record import Result
@@ -67,6 +68,17 @@ def test_the_model_is_better_than_what_costs_nothing(results: dict[str, Result])
     (model,) = results["models/flight_delay"].models
     assert 0.6 < model.metrics["auc"] < 0.85 and model.metrics["auc_base_rate"] == 0.5
     assert model.metrics["log_loss"] < model.metrics["log_loss_base_rate"]
+
+
+def test_no_feature_changes_with_what_came_later(
+    shipped: Workspace, results: dict[str, Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "rehearse", shipped.rehearse)
+    project = Project.load(PROJECT)
+    found = {table.name: leaks.look(project, shipped.settings, table, "2013-10") for table in leaks.checked(project)}
+    assert {name: (one.leaks, one.unsteady) for name, one in found.items()} == dict.fromkeys(found, ([], []))
+    (answer,) = found["flight_departure"].answers
+    assert answer.rows > 8000 and answer.altered["silver.flights"] > 8000
 
 
 @pytest.mark.parametrize(

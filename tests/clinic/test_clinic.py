@@ -143,10 +143,7 @@ def test_changes_in_any_order_leave_the_register_as_it_is_and_as_it_was(clinic: 
 
 
 def test_what_is_known_of_a_patient_does_not_change_with_who_came_later(clinic: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_this_process(asset: TableName, values: Any, _: Any, __: Any, environ: Any) -> None:
-        clinic.names(asset.slashed, "sandbox", environ, **values)
-
-    monkeypatch.setattr(runner, "rehearse", in_this_process)
+    monkeypatch.setattr(runner, "rehearse", clinic.rehearse)
     table = TableName.parse("features.patient")
     found = leaks.look(Project.load(clinic.project), clinic.settings, table, "2024-01")
     assert (found.leaks, found.unsteady, found.answers[0].rows > 20) == ([], [], True)
