@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 
 from lakehouse.errors import UntrustedModel
-from lakehouse.models import registry, store, trust
+from lakehouse.models import libraries, registry, store, trust
 from lakehouse.names import TableName
 from lakehouse.settings import Settings
 
@@ -39,14 +39,16 @@ class LoadedModel:
 def load(settings: Settings, name: TableName, version: int | None = None) -> LoadedModel:
     """A version of `name`, the champion unless told otherwise.
 
-    Raises UnknownName where there is none, UntrustedModel where its files are not those that were registered.
+    Raises UnknownName where there is none, UntrustedModel where its files are not those that were registered, or it
+    was trained with another scikit-learn (see the setting `moved_libraries`).
     """
     with store.opened(settings):
-        found = registry.find(name, version or registry.CHAMPION)
+        found = registry.record_of(name, version or registry.CHAMPION)
         files = Path(mlflow.artifacts.download_artifacts(found.source))
         if trust.digest(files) != found.tags.get(trust.DIGEST):
             raise UntrustedModel(
                 f"The files of {name} version {found.version} are not those that were registered ({files})",
                 "They were altered or damaged; train again, or restore them. Nothing was loaded.",
             )
+        libraries.refuse_moved(settings, f"{name} version {found.version}", found.tags.get(libraries.TAG))
         return LoadedModel(name.dotted, int(found.version), found.run_id, trust.restore(files))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,25 +16,36 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from lakehouse.errors import UnknownName
-from lakehouse.models import store, trust
+from lakehouse.models import facts, libraries, store, trust
 from lakehouse.names import TableName
 from lakehouse.record import ModelVersion, Result
 from lakehouse.settings import Settings
+from lakehouse.training.keep import artifacts
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as ModelVersionEntity
 
 CHAMPION = "champion"
+SYSTEM = "system/"
+"""Begins the names of metrics that tell what a run took, as MLflow's own do."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """One registered version: the aliases it has now, and the version of each table it was trained on."""
+    """One registered version: the aliases it has now, and the version of each table it was trained on.
+
+    `run` is MLflow's run that logged it, whose metrics (without those of the system) and tags are here too.
+    """
 
     name: str
     version: int
     aliases: tuple[str, ...]
     inputs: Mapping[str, int]
+    run: str = ""
+    at: datetime | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    used: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def registered(settings: Settings) -> list[Registered]:
@@ -44,17 +56,47 @@ def registered(settings: Settings) -> list[Registered]:
         for model in client.search_registered_models():
             for version in client.search_model_versions(f"name = '{model.name}'"):
                 aliases = tuple(sorted(alias for alias, number in model.aliases.items() if str(number) == str(version.version)))
-                found.append(Registered(model.name, int(version.version), aliases, _trained_on(client, version.run_id)))
+                found.append(_registered(client, version, aliases))
     return sorted(found, key=lambda one: (one.name, one.version))
 
 
-def _trained_on(client: mlflow.MlflowClient, run_id: str) -> dict[str, int]:
-    datasets = [entry.dataset for entry in client.get_run(run_id).inputs.dataset_inputs]
+def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: tuple[str, ...]) -> Registered:
+    run = client.get_run(version.run_id)
+    metrics, used = dict(run.data.metrics), {}
+    for key in [key for key in metrics if key.startswith(SYSTEM)]:
+        used[key.removeprefix(SYSTEM)] = metrics.pop(key)
+    at = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+    tags = {**run.data.tags, **version.tags}
+    return Registered(version.name, int(version.version), aliases, _trained_on(run), version.run_id, at, metrics, used, tags)
+
+
+def _trained_on(run: mlflow.entities.Run) -> dict[str, int]:
+    datasets = [entry.dataset for entry in run.inputs.dataset_inputs]
     # MLflow leaves out a version that is 0.
     return {dataset.name: int(json.loads(dataset.source).get("delta_table_version", 0)) for dataset in datasets}
 
 
-def find(name: TableName, wanted: int | str) -> ModelVersionEntity:
+def find(settings: Settings, name: TableName, wanted: int | str) -> Registered:
+    """A version by its number or an alias such as "champion". Raises UnknownName where there is none."""
+    with store.opened(settings):
+        client = mlflow.MlflowClient()
+        found = record_of(name, wanted)
+        known = client.get_registered_model(name.dotted).aliases
+        aliases = tuple(sorted(alias for alias, number in known.items() if str(number) == str(found.version)))
+        return _registered(client, found, aliases)
+
+
+def facts_of(settings: Settings, one: Registered) -> dict[str, Any]:
+    """What was recorded of the training of a version (see `facts`); empty where it was registered before that was kept."""
+    file = artifacts(settings.root, one.name) / one.run / "artifacts" / facts.FILE
+    try:
+        known = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if "packages" in known else {}
+
+
+def record_of(name: TableName, wanted: int | str) -> ModelVersionEntity:
     """MLflow's record of a version, by its number or an alias such as "champion". Raises UnknownName where there is none."""
     client = mlflow.MlflowClient()
     try:
@@ -62,7 +104,7 @@ def find(name: TableName, wanted: int | str) -> ModelVersionEntity:
             return client.get_model_version(name.dotted, str(wanted))
         return client.get_model_version_by_alias(name.dotted, wanted)
     except MlflowException as error:
-        if any(words in str(error) for words in store.DAMAGED):
+        if store.trouble(error):
             raise
         told = f"version {wanted}" if isinstance(wanted, int) else wanted
         raise UnknownName(f"Model {name} has no {told}", f"To train it: lakehouse run {name.slashed}") from None
@@ -92,7 +134,7 @@ def register(info: Any, name: TableName, run_id: str, result: Result) -> int:
     with contextlib.suppress(MlflowException):
         client.create_registered_model(name.dotted)
     files = Path(mlflow.artifacts.download_artifacts(info.model_uri))
-    tags = {trust.DIGEST: trust.digest(files), "lakehouse.run": result.run_id}
+    tags = {trust.DIGEST: trust.digest(files), libraries.TAG: json.dumps(libraries.needed()), "lakehouse.run": result.run_id}
     version = client.create_model_version(
         name.dotted, files.as_uri(), run_id=run_id, tags=tags, model_id=info.model_id, await_creation_for=0
     )
