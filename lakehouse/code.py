@@ -25,7 +25,7 @@ from lakehouse.project import Project
 from lakehouse.source import Source
 
 LOCK = "requirements.txt"
-_LIBRARY = "lakehouse"
+LIBRARY = "lakehouse"
 
 
 def code_identity(project: Project, spec: NotebookSpec) -> str:
@@ -109,7 +109,7 @@ def _modules(project: Path, imported: set[str]) -> dict[str, str]:
 
 
 def _module_path(project: Path, name: str) -> Path | None:
-    if name.partition(".")[0] == _LIBRARY:
+    if name.partition(".")[0] == LIBRARY:
         return None
     base = project.joinpath(*name.split("."))
     return next((path for path in (base / "__init__.py", base.with_name(f"{base.name}.py")) if path.is_file()), None)

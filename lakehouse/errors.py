@@ -14,7 +14,8 @@
     ├── ParameterError        a parameter's name or value
     ├── PartitionError        a partition is malformed or does not exist
     ├── AuditFailed           rows broke the contract; nothing was published
-    ├── UntrustedModel        a model's files changed, or hold a type that is not trusted
+    ├── TrainingError         rows that nothing can be learnt from, or a model that learnt nothing
+    ├── UntrustedModel        a model's files changed, hold a type that is not trusted, or are another scikit-learn's
     ├── ServiceError          a process of ours could not be started or stopped
     │   └── PortTaken
     ├── SparkLost             the Spark server is gone, stuck or silent (transient)
@@ -104,6 +105,10 @@ class AuditFailed(LakehouseError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.what, self.hint, self.results)
+
+
+class TrainingError(LakehouseError):
+    pass
 
 
 class UntrustedModel(LakehouseError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse import arrivals, code, deltalog, inputs, notebook, parameters, raw, record, settings, shell, tables, upstream
 from lakehouse.errors import NotebookError, UndeclaredTable, UnknownName
 from lakehouse.ingest import batch, reading
+from lakehouse.kernels import repeatable
 from lakehouse.leaks import outcome as leaks
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
@@ -25,6 +26,7 @@ from lakehouse.partitions import NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.publish import Publisher
 from lakehouse.record import Result
+from lakehouse.training.verbs import Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +48,7 @@ def open(name: str) -> Lake:
     os.environ.setdefault("SPARK_CONNECT_MODE_ENABLED", "1")
     now = settings.load()
     root = tables.open_root(now.root)
+    repeatable.seed()
     project = Project.load(now.project)
     spec = project.notebook(name)
     if spec.explore:
@@ -60,15 +63,19 @@ def open(name: str) -> Lake:
 
 
 def _kind() -> type[Lake]:
-    """What stands in for a lake in a kernel that a leak check has started."""
-    if not os.environ.get(leaks.VARIABLE):
-        return Lake
-    from lakehouse.leaks.probe import Probe
+    """What stands in for a lake in a kernel that a leak check has started, or that trains again only to compare."""
+    if os.environ.get(leaks.VARIABLE):
+        from lakehouse.leaks.probe import Probe
 
-    return Probe
+        return Probe
+    if os.environ.get("LAKEHOUSE_REPRODUCES"):
+        from lakehouse.training.again import Again
+
+        return Again
+    return Lake
 
 
-class Lake:
+class Lake(Training):
     """Tables, SQL, models and the one way to write, for one notebook's run. Made by `lakehouse.open`."""
 
     def __init__(self, now: settings.Settings, root: Path, project: Project, spec: NotebookSpec, bound: Mapping[str, Any]) -> None:
@@ -247,7 +254,7 @@ class Lake:
     def log_model(self, model: Any, name: str, **about: Any) -> int:
         """Registers a fitted model as a new version of `name` ("models.flight_delay") and returns the version.
 
-        See `lakehouse.models.log` for what can be said about it (metrics, parameters, example, figures).
+        See `lakehouse.models.log` for what can be said about it (metrics, parameters, example, figures, history, search).
         """
         from lakehouse import models
 

@@ -141,7 +141,8 @@ def _open(calls: LakeCalls, cell: int, node: ast.Call) -> None:
 
 
 def _read(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    table = _name(calls, cell, node, 0, "table", "lake.read")
+    assert isinstance(node.func, ast.Attribute)
+    table = _name(calls, cell, node, 0, "table", f"lake.{node.func.attr}")
     coverage = _coverage(calls, cell, node)
     if table is not None and any(given.arg == "version" for given in node.keywords):
         _refuse_time_travel(calls, cell, node.lineno, table)
@@ -240,6 +241,7 @@ _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "features": _features,
     "write": _write,
     "merge": _merge,
+    "training_set": _read,
     "log_model": _log_model,
     "load_model": _load_model,
 }

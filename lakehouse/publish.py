@@ -159,9 +159,11 @@ class Publisher:
 
     def log_model(self, models: Any, model: Any, name: TableName, about: dict[str, Any]) -> int:
         """Registers a model and notes its version; in the sandbox it is logged but not registered."""
-        logged: ModelVersion = models.log(
-            self._lake._settings, model, name, result=self.result, register=not self._lake.in_sandbox, **about
-        )
+        register = not self._lake.in_sandbox
+        with self._spending("tracking"), record.logging(self._folder if register else None):
+            logged: ModelVersion = models.log(
+                self._lake._settings, model, name, result=self.result, register=register, notes=self._lake._training, **about
+            )
         self.result.models = [*self.result.models, logged]
         self._save()
         return logged.version

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ RECORD = "record.json"
 RESULT = "result.json"
 NOTEBOOK = "notebook.ipynb"
 PARTIAL = ".notebook.partial.ipynb"
+LOGGING = ".logging"
 
 
 class Write(BaseModel):
@@ -129,6 +131,16 @@ def save(path: Path, model: BaseModel) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(path) as beside:
         beside.write_text(model.model_dump_json(indent=1))
+
+
+@contextmanager
+def logging(folder: Path | None) -> Iterator[None]:
+    """Marks a run's folder while its model is being logged: where the mark stays, the kernel was killed meanwhile."""
+    if folder is not None:
+        (folder / LOGGING).touch()
+    yield
+    if folder is not None:
+        (folder / LOGGING).unlink(missing_ok=True)
 
 
 def read_result(where: Path) -> Result | None:

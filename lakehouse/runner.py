@@ -29,6 +29,7 @@ from lakehouse.parameters import to_injectable
 from lakehouse.project import Project
 from lakehouse.record import CheckRecord, Result, RunRecord
 from lakehouse.settings import Settings
+from lakehouse.training import keep
 
 _FILES = 128
 # How Spark and Delta speak of files that are gone, cut off or changed.
@@ -96,6 +97,7 @@ def run(
     except BaseException as error:
         failure = _explain(error, run)
         _finish(run, failure)
+        keep.settle(run.folder, settings)
         raise failure from None
     return _finish(run, None, result)
 
@@ -142,6 +144,7 @@ def _settle_abandoned(spec: NotebookSpec, settings: Settings) -> None:
         )
         what = f"{spec.name.slashed}: cut short in {_cell_under_way(run)}: its process was killed, or could not write its record"
         _finish(run, RunFailed(what, _published_so_far(run)))
+        keep.settle(folder, settings)
 
 
 def _make_folder(run: _Run) -> None:
@@ -340,6 +343,7 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
         if failure is None:
             what = f"{run.asset.slashed}: done, but its record cannot be written: {error.strerror}"
             raise RunFailed(what, f"{_published_so_far(run)} Check {run.folder}, then run it again.", str(notebook or "")) from None
+    keep.attach(run.root, result, notebook)
     if isinstance(failure, RunFailed) and notebook:
         failure.notebook = str(notebook)
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -14,7 +14,7 @@ from lakehouse.errors import SettingsError
 FILE = ".lakehouse.toml"
 PREFIX = "LAKEHOUSE_"
 # What a runner tells a kernel travels in the environment too, but is not a setting.
-RUN_VARIABLES = {"TARGET", "RUN_ID", "SESSION", "FORCE", "BEHIND", "PROBE"}
+RUN_VARIABLES = {"TARGET", "RUN_ID", "SESSION", "FORCE", "BEHIND", "PROBE", "REPRODUCES", "KERNELS_OF"}
 
 
 def _parallel() -> int:
@@ -38,6 +38,8 @@ class Settings(BaseModel):
     parallel: int = Field(default_factory=_parallel, ge=1, description="notebooks that run side by side (default: cores + 1)")
     cell_timeout: int | None = Field(default=None, ge=1, description="seconds one cell may take")
     kernel_memory: str | None = Field(default=None, pattern=r"^\d+[mg]$", description="memory one kernel may take")
+    kernel_threads: int = Field(default=1, ge=1, description="OpenMP and BLAS threads of a run (more: other last bits)")
+    moved_libraries: Literal["refuse", "allow"] = Field(default="refuse", description="models trained with another scikit-learn")
     keep_notebooks_days: int = Field(default=90, ge=1, description="days that executed notebooks are kept (records stay)")
     keep_versions_days: int = Field(default=90, ge=1, description="days that a run's record holds the versions it read and wrote")
     dagster_port: int = Field(default=3000, ge=1, le=65535, description="port of Dagster's page")

@@ -16,6 +16,7 @@ from lakehouse.cli import (
     develop,
     history,
     leaks,
+    models,
     profile,
     quality,
     quarantine,
@@ -46,6 +47,7 @@ history.register(app)
 profile.register(app)
 leaks.register(app)
 trace.register(app)
+models.register(app)
 quality.register(app)
 versions.register(app)
 serving.register(app)

@@ -16,6 +16,7 @@ import sysconfig
 from pathlib import Path
 
 from lakehouse import telemetry
+from lakehouse.kernels import repeatable
 
 MODULES = (
     "numpy",
@@ -61,7 +62,7 @@ _KEPT = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", 
 def environment() -> dict[str, str]:
     """The fork process's own environment: the same whoever happens to start it."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(("LC_", "XDG_"))}
-    return kept | _AT_IMPORT | telemetry.OFF
+    return kept | _AT_IMPORT | repeatable.HASH_SEED | telemetry.OFF
 
 
 def fingerprint() -> str:

@@ -21,12 +21,13 @@ from jupyter_client.provisioning import LocalProvisioner
 from lakehouse import settings as settings_module
 from lakehouse import telemetry
 from lakehouse.errors import ServiceError
-from lakehouse.kernels import lease, rendezvous
+from lakehouse.kernels import lease, rendezvous, repeatable
 from lakehouse.kernels.channel import Request
 from lakehouse.settings import Settings
 
 # Set in each kernel beside LAKEHOUSE_SESSION: where both are equal, they were inherited from a kernel around us.
 _MARK = "_LAKEHOUSE_KERNEL_SESSION"
+SHARED = "LAKEHOUSE_KERNELS_OF"
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -79,7 +80,7 @@ class WarmProvisioner(LocalProvisioner):
         try:
             if not _same_python(request.argv[0]):
                 raise ServiceError(f"the kernelspec's Python, {request.argv[0]}, is not this environment's")
-            return lease.warm(self._settings, request, files, tell)
+            return lease.warm(_whose(self._settings, request.env), request, files, tell)
         except (ServiceError, OSError) as error:
             self.cold_reason = error.what if isinstance(error, ServiceError) else str(error)
             tell(f"lakehouse: a cold kernel, slower by some 15 s: {self.cold_reason}")
@@ -93,7 +94,8 @@ class WarmProvisioner(LocalProvisioner):
         return [*cmd, "--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=CRITICAL"]
 
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
-        return {**telemetry.OFF, **env} | {
+        fixed = repeatable.environment(self._settings.kernel_threads) if self.target == "lake" else repeatable.HASH_SEED
+        return {**telemetry.OFF, **fixed, **env} | {
             "LAKEHOUSE_PROJECT": str(self._settings.project),
             "LAKEHOUSE_ROOT": str(self._settings.root),
             "LAKEHOUSE_TARGET": self.target,
@@ -184,6 +186,11 @@ def _disinherit(env: dict[str, str]) -> None:
     if _MARK in env and env[_MARK] == env.get("LAKEHOUSE_SESSION"):
         for name in ("LAKEHOUSE_SESSION", "LAKEHOUSE_RUN_ID"):
             env.pop(name, None)
+
+
+def _whose(settings: Settings, env: dict[str, str]) -> Settings:
+    """Of which lake the fork process is used: a lake that is made for a few runs shares that of another."""
+    return settings.model_copy(update={"root": Path(env[SHARED])}) if env.get(SHARED) else settings
 
 
 def _same_python(program: str) -> bool:

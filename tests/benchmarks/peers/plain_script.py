@@ -88,7 +88,18 @@ class PlainLake:
             writer = writer.option("replaceWhere", tables.partitions_clause(space.column, self._own))
         (writer.partitionBy(space.column) if space else writer).save(self._path(table))
 
-    def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any) -> None:
+    def training_set(self, table: str, partitions: Any, where: Any) -> Any:
+        return self.read(table, partitions).where(where).toPandas()
+
+    def examine_training(self, inputs: Any, outcome: Any) -> None:
+        """Nobody does, where nothing is made of it."""
+
+    def search(self, attempt: Any, space: Any, **budget: Any) -> Any:
+        from lakehouse.training.search import search
+
+        return search(attempt, space, **budget)
+
+    def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any, **_more: Any) -> None:
         import mlflow
 
         from lakehouse.models import TRUSTED_TYPES

@@ -27,6 +27,8 @@ import polars_features
 from sklearn.impute import SimpleImputer
 
 from assets.transforms import delay_model  # scikit-learn only
+from lakehouse import month
+from lakehouse.training.search import search
 
 NEW_YORK = "America/New_York"
 UNLISTED_ZONES = {
@@ -261,7 +263,17 @@ def train(run: Run) -> None:
     late, late_test = past["is_late"].astype(int), test["is_late"].astype(int)
     waiting = pd.cut(past["origin_overdue"], [-1, 0, 2, 5, 10, 20, 40, np.inf])
     (100 * late.groupby(waiting, observed=True).mean()).plot.bar(figsize=(7, 3))
-    model = delay_model.fit(delay_model.boosted_trees(200, 0.05, 13), past, late)
+    earlier, recent = delay_model.split(past, month(TRAIN_UNTIL).shift(-1), TRAIN_UNTIL)
+    some = delay_model.some(earlier, 30_000, 13)
+    found = search(
+        lambda chosen: delay_model.attempt(some, recent, 200, 13, **chosen),
+        delay_model.SETTINGS,
+        metric="log_loss",
+        tries=5,
+        seed=13,
+        first=[{"learning_rate": 0.05}],
+    )
+    model = delay_model.fit(delay_model.boosted_trees(rounds=200, random_state=13, **found.parameters), past, late)
     linear = delay_model.fit(delay_model.linear(SimpleImputer()), past, late)
     scores = {
         "base_rate": np.full(len(test), late.mean()),

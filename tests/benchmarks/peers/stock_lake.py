@@ -83,7 +83,18 @@ class StockLake:
             writer = writer.option("replaceWhere", self._where(table, "own"))
         (writer.partitionBy(column) if column else writer).save(self._path(table))
 
-    def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any) -> None:
+    def training_set(self, table: str, partitions: Any, where: Any) -> Any:
+        return self.read(table, partitions).where(where).toPandas()
+
+    def examine_training(self, inputs: Any, outcome: Any) -> None:
+        """Nobody does, where nothing is made of it."""
+
+    def search(self, attempt: Any, space: Any, **budget: Any) -> Any:
+        from lakehouse.training.search import search
+
+        return search(attempt, space, **budget)
+
+    def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any, **_more: Any) -> None:
         mlflow = self._mlflow()
         mlflow.set_experiment(name)
         with mlflow.start_run():

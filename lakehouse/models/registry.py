@@ -1,0 +1,142 @@
+"""The registry: versions of models, what each was trained on, whether its files are still those that were registered."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from lakehouse.errors import UnknownName
+from lakehouse.models import facts, libraries, store, trust
+from lakehouse.names import TableName
+from lakehouse.record import ModelVersion, Result
+from lakehouse.settings import Settings
+from lakehouse.training.keep import artifacts
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion as ModelVersionEntity
+
+CHAMPION = "champion"
+SYSTEM = "system/"
+"""Begins the names of metrics that tell what a run took, as MLflow's own do."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One registered version: the aliases it has now, and the version of each table it was trained on.
+
+    `run` is MLflow's run that logged it, whose metrics (without those of the system) and tags are here too.
+    """
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    inputs: Mapping[str, int]
+    run: str = ""
+    at: datetime | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    used: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def registered(settings: Settings) -> list[Registered]:
+    """Every registered version of every model."""
+    found = []
+    with store.opened(settings):
+        client = mlflow.MlflowClient()
+        for model in client.search_registered_models():
+            for version in client.search_model_versions(f"name = '{model.name}'"):
+                aliases = tuple(sorted(alias for alias, number in model.aliases.items() if str(number) == str(version.version)))
+                found.append(_registered(client, version, aliases))
+    return sorted(found, key=lambda one: (one.name, one.version))
+
+
+def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: tuple[str, ...]) -> Registered:
+    run = client.get_run(version.run_id)
+    metrics, used = dict(run.data.metrics), {}
+    for key in [key for key in metrics if key.startswith(SYSTEM)]:
+        used[key.removeprefix(SYSTEM)] = metrics.pop(key)
+    at = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+    tags = {**run.data.tags, **version.tags}
+    return Registered(version.name, int(version.version), aliases, _trained_on(run), version.run_id, at, metrics, used, tags)
+
+
+def _trained_on(run: mlflow.entities.Run) -> dict[str, int]:
+    datasets = [entry.dataset for entry in run.inputs.dataset_inputs]
+    # MLflow leaves out a version that is 0.
+    return {dataset.name: int(json.loads(dataset.source).get("delta_table_version", 0)) for dataset in datasets}
+
+
+def find(settings: Settings, name: TableName, wanted: int | str) -> Registered:
+    """A version by its number or an alias such as "champion". Raises UnknownName where there is none."""
+    with store.opened(settings):
+        client = mlflow.MlflowClient()
+        found = record_of(name, wanted)
+        known = client.get_registered_model(name.dotted).aliases
+        aliases = tuple(sorted(alias for alias, number in known.items() if str(number) == str(found.version)))
+        return _registered(client, found, aliases)
+
+
+def facts_of(settings: Settings, one: Registered) -> dict[str, Any]:
+    """What was recorded of the training of a version (see `facts`); empty where it was registered before that was kept."""
+    file = artifacts(settings.root, one.name) / one.run / "artifacts" / facts.FILE
+    try:
+        known = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if "packages" in known else {}
+
+
+def record_of(name: TableName, wanted: int | str) -> ModelVersionEntity:
+    """MLflow's record of a version, by its number or an alias such as "champion". Raises UnknownName where there is none."""
+    client = mlflow.MlflowClient()
+    try:
+        if isinstance(wanted, int):
+            return client.get_model_version(name.dotted, str(wanted))
+        return client.get_model_version_by_alias(name.dotted, wanted)
+    except MlflowException as error:
+        if store.trouble(error):
+            raise
+        told = f"version {wanted}" if isinstance(wanted, int) else wanted
+        raise UnknownName(f"Model {name} has no {told}", f"To train it: lakehouse run {name.slashed}") from None
+
+
+def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:
+    """Every registered version, with what is wrong with its files in words (empty is good). Loads nothing.
+
+    Raises LakeError where MLflow's records cannot be read.
+    """
+    with store.opened(settings):
+        for found in mlflow.MlflowClient().search_model_versions():
+            version = ModelVersion(name=found.name, version=int(found.version), run_id=found.tags.get("lakehouse.run", ""))
+            files = Path(url2pathname(urlsplit(found.source).path))
+            if not files.is_dir():
+                yield version, f"has no files any more: {files} is gone"
+            elif trust.DIGEST not in found.tags:
+                yield version, "was registered without a digest, by something other than a notebook's lake.log_model"
+            else:
+                same = trust.digest(files) == found.tags[trust.DIGEST]
+                yield version, "" if same else f"has other files than were registered ({files})"
+
+
+def register(info: Any, name: TableName, run_id: str, result: Result) -> int:
+    """A new version whose files' digest is known, then the alias. Killed in between, the old champion stays."""
+    client = mlflow.MlflowClient()
+    with contextlib.suppress(MlflowException):
+        client.create_registered_model(name.dotted)
+    files = Path(mlflow.artifacts.download_artifacts(info.model_uri))
+    tags = {trust.DIGEST: trust.digest(files), libraries.TAG: json.dumps(libraries.needed()), "lakehouse.run": result.run_id}
+    version = client.create_model_version(
+        name.dotted, files.as_uri(), run_id=run_id, tags=tags, model_id=info.model_id, await_creation_for=0
+    )
+    client.set_registered_model_alias(name.dotted, CHAMPION, version.version)
+    return int(version.version)

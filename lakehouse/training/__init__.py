@@ -1,0 +1,1 @@
+"""Training: which rows, whether anything can be learnt from them, the search over parameters, and the same again."""
