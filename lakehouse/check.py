@@ -46,6 +46,7 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
         found.update(_merges(project, spec))
     found.update(_unused_contracts(project))
     found.update(_references(project))
+    found.update(_parities(project))
     found.update(_cycles(project))
     if root is not None:
         found.update(versions.findings(project, root))
@@ -190,6 +191,24 @@ def _references(project: Project) -> Iterator[Finding]:
                     types = f"{contract.columns[ours].type}, {reference.to}.{theirs} {other.columns[theirs].type}"
                     hint = "A reference compares values of one type."
                     yield Finding(file, 0, 0, "bad-reference", f"{table}.{ours} is {types}", hint)
+
+
+def _parities(project: Project) -> Iterator[Finding]:
+    """Scores that are to be held against features of which no contract says what names an entity, or by another name."""
+    for table, contract in sorted(project.contracts.items()):
+        if contract.parity is None:
+            continue
+        file, to = f"{contracts.FOLDER}/{table.slashed}.yaml", contract.parity.features
+        other = project.contracts.get(to)
+        if other is None or not other.key:
+            near = did_you_mean(to, [name for name in project.contracts if name.layer == "features"]).strip()
+            message = f"{table} is held against {to}, which has no contract with a key"
+            yield Finding(file, 0, 0, "bad-parity", message, near or "Correct the name, or give it a key.")
+            continue
+        needed = [*other.key, "score", "model_version"]
+        if lost := [name for name in needed if name not in contract.columns]:
+            hint = "Scores carry the key of their features, and what lake.score gives."
+            yield Finding(file, 0, 0, "bad-parity", f"{table} has no column {', '.join(lost)}", hint)
 
 
 def _cycles(project: Project) -> Iterator[Finding]:

@@ -28,7 +28,10 @@ PROFILE = "profile"
 UPSTREAM = "upstream"
 """The type of the check that nothing above was behind, of contracts that say what to do then (see `lakehouse.upstream`)."""
 
-ELSEWHERE = (REFERENCE, PROFILE, UPSTREAM)
+PARITY = "parity"
+"""The type of the check that scores are those of the features as their table holds them (see `lakehouse.scoring.parity`)."""
+
+ELSEWHERE = (REFERENCE, PROFILE, UPSTREAM, PARITY)
 """Types of checks that the gate leaves to others."""
 
 MASK = "(personal)"
@@ -65,7 +68,7 @@ def of(contract: Contract) -> tuple[Check, ...]:
     """The checks of `contract`, in a fixed order, each name once."""
     seen: dict[str, int] = {}
     named = []
-    listed = (*map(_listed, contract.expectations), *map(_reference, contract.references), *_upstream(contract))
+    listed = (*map(_listed, contract.expectations), *map(_reference, contract.references), *_parity(contract), *_upstream(contract))
     for check in (*_derived(contract), *listed, *_profiled(contract)):
         seen[check.name] = count = seen.get(check.name, 0) + 1
         named.append(check if count == 1 else replace(check, name=f"{check.name}_{count}"))
@@ -130,6 +133,12 @@ def _profiled(contract: Contract) -> Iterator[Check]:
     for kind in KINDS:
         if rules and rules.rule(kind) and (timed or kind != "freshness"):
             yield Check(f"profile_{kind}", None, rules.severity_of(kind), _SAID[kind], PROFILE, {"kind": kind})
+
+
+def _parity(contract: Contract) -> Iterator[Check]:
+    if contract.parity is not None:
+        said = f"scores are what a notebook gets from {contract.parity.features}"
+        yield Check("parity", None, "error", said, PARITY, {})
 
 
 def _upstream(contract: Contract) -> Iterator[Check]:

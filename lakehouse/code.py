@@ -157,6 +157,7 @@ def _promises(contract: Contract) -> dict[str, object]:
         # Named only where there are any: a form that learns a key must not make every table stale.
         **({"quarantine": contract.quarantine.at_most} if contract.quarantine.at_most != 0.01 else {}),
         **({"references": [(str(one.to), one.pairs, one.severity) for one in contract.references]} if contract.references else {}),
+        **({"parity": (str(contract.parity.features), contract.parity.sample)} if contract.parity else {}),
         **({} if contract.profile == Profiling() else {"profile": contract.model_dump(mode="json", include={"profile"})}),
     }
 

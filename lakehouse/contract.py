@@ -100,6 +100,15 @@ class Expectation(Strict):
         return tuple(named)
 
 
+class Parity(Strict):
+    """Of a table of scores: those of a sample are what a notebook gets from the features as their table holds them."""
+
+    features: Table
+    """The table whose rows were scored; its key names an entity."""
+    sample: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """How many entities of each write are looked at, always the same of the same rows."""
+
+
 class Quarantine(Strict):
     """How much of a write may be set aside by expectations of severity quarantine."""
 
@@ -141,6 +150,8 @@ class Contract(Strict):
     """Columns whose values stand in other tables."""
     expectations: tuple[Expectation, ...] = Field(default=(), strict=False)
     """What else must hold for its rows."""
+    parity: Parity | None = None
+    """Whether scores are held against the features that they were made of."""
     quarantine: Quarantine = Quarantine()
     """How many rows may be set aside, by the expectations of severity quarantine."""
     profile: OrOff[Profiling] = Profiling()
@@ -256,6 +267,7 @@ _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
     ("expectations", "*"): tuple(Expectation.model_fields),
     ("references", "*"): tuple(Reference.model_fields),
     ("partitions",): tuple(Partitions.model_fields),
+    ("parity",): tuple(Parity.model_fields),
     ("quarantine",): tuple(Quarantine.model_fields),
     ("profile",): tuple(Profiling.model_fields),
     ("profile", "*"): (*DistributionRule.model_fields, *Pinned.model_fields),

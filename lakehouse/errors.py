@@ -16,6 +16,7 @@
     ├── AuditFailed           rows broke the contract; nothing was published
     ├── TrainingError         rows that nothing can be learnt from, or a model that learnt nothing
     ├── UntrustedModel        a model's files changed, hold a type that is not trusted, or are another scikit-learn's
+    ├── ScoringError          a model cannot score the rows that it was given
     ├── ServiceError          a process of ours could not be started or stopped
     │   └── PortTaken
     ├── SparkLost             the Spark server is gone, stuck or silent (transient)
@@ -112,6 +113,10 @@ class TrainingError(LakehouseError):
 
 
 class UntrustedModel(LakehouseError):
+    pass
+
+
+class ScoringError(LakehouseError):
     pass
 
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
     from lakehouse.features.asked import Wanted
-    from lakehouse.models import LoadedModel
+    from lakehouse.models import LoadedModel, StoredModel
+    from lakehouse.scoring.scores import Scored
 
 
 def open(name: str) -> Lake:
@@ -86,6 +87,7 @@ class Lake(Training):
         self.in_sandbox = os.environ.get("LAKEHOUSE_TARGET") != "lake" or spec.explore
         self._resolver = tables.Resolver(root, sandbox=self.in_sandbox)
         self._pins: dict[TableName, int] = {}
+        self.scored: Scored | None = None  # the last of its scores, for the check of parity
         self._opened = time.monotonic()
         self._publisher = Publisher(self, self._first_result())
 
@@ -264,13 +266,37 @@ class Lake(Training):
 
     def load_model(self, name: str) -> LoadedModel:
         """The version of a model that this run is pinned to (the champion), checked against its digest."""
-        from lakehouse import models
-
         target = TableName.parse(name)
         self._declared(target, self._spec.models_read, "load_model")
-        loaded = models.load(self._settings, target)
-        self._publisher.pin_model(target, loaded.version)
-        return loaded
+        return self._pinned_model(target).opened()
+
+    def score(self, features: DataFrame, name: str, *, keep: Sequence[str]) -> DataFrame:
+        """A score of the model `name` for each row of `features`, computed once, on Spark.
+
+        Columns: those to `keep` (what names a row), `score` (of two classes the second's probability, else the
+        prediction), `model_version`, `features_version` (the tables that this notebook reads, as "features.x@3"),
+        `run_id` and `scored_at` (UTC). The model takes the columns of its signature, so it was logged with an `example`;
+        it is the version that this run is pinned to, whoever becomes champion meanwhile.
+        Raises ScoringError where `features` are not what it takes, UntrustedModel where its files were altered.
+        """
+        from lakehouse.scoring import scores
+
+        target = TableName.parse(name)
+        self._declared(target, self._spec.models_read, "score")
+        self.scored = scores.compute(self._pinned_model(target), features, keep, made_of=self._read_versions(), run_id=self.run_id)
+        return self.scored.rows
+
+    def _pinned_model(self, name: TableName) -> StoredModel:
+        """The version that this run met first: the champion of then."""
+        from lakehouse import models
+
+        stored = models.locate(self._settings, name, self._publisher.pinned_model(name))
+        self._publisher.pin_model(name, stored.version)
+        return stored
+
+    def _read_versions(self) -> str:
+        read = sorted({read.table for read in self._spec.reads} & set(self._pins))
+        return ", ".join(f"{table}@{self._pins[table]}" for table in read)
 
     def tables(self) -> pd.DataFrame:
         """The tables that can be read here: name, newest version, rows, where it lies (lake or sandbox)."""

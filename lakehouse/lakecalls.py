@@ -235,6 +235,12 @@ def _load_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
         calls.models_read.append(Read(model, OWN, cell, node.lineno))
 
 
+def _score(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    model = _model(calls, cell, node, 1, "lake.score")
+    if model is not None:
+        calls.models_read.append(Read(model, OWN, cell, node.lineno))
+
+
 _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "read": _read,
     "sql": _sql,
@@ -244,6 +250,7 @@ _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "training_set": _read,
     "log_model": _log_model,
     "load_model": _load_model,
+    "score": _score,
 }
 
 

@@ -74,6 +74,12 @@ class Lineage:
                 by_version.setdefault(left.version, []).append(key)
         return [Node(table, version, tuple(keys)) for version, keys in sorted(by_version.items())]
 
+    def left_by(self, run_id: str, table: TableName, partitions: Iterable[str]) -> list[Node]:
+        """What a run left in `partitions` of a table, by the commit that it made; nothing where that is not known any more."""
+        history = deltalog.commits(tables.lake_path(self._root, table))
+        own = (entry.version for entry in reversed(history) if (entry.ours or {}).get("run_id") == run_id)
+        return [Node(table, version, tuple(partitions)) for version in own][:1]
+
     def inputs(self, node: Node) -> list[Origin]:
         """What `node` was made of. What no run of ours made has no inputs; a restored version is what stood then."""
         if node not in self._inputs:

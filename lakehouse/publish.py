@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse import checks as checks_of
 from lakehouse import commit, deltalog, merge, record, tables
 from lakehouse.conform import conform
-from lakehouse.contract import Contract
+from lakehouse.contract import Contract, Parity
 from lakehouse.contracts import before, versions
 from lakehouse.errors import AuditFailed, ContractError, LakeError, LakehouseError, PartitionError, UnknownName
 from lakehouse.names import TableName
@@ -172,6 +172,10 @@ class Publisher:
         self.result.inputs[name.dotted] = {"version": version, "seen": {"*": version}}
         self._save()
 
+    def pinned_model(self, name: TableName) -> int | None:
+        """The version of a model that this run has met first; None before."""
+        return self.result.inputs.get(name.dotted, {}).get("version")
+
     def _is_unpartitioned_run(self, contract: Contract | None) -> bool:
         return bool(contract and contract.partitions and not self._lake.partitions and not self._lake._spec.explore)
 
@@ -228,6 +232,9 @@ class Publisher:
             contracts = self._lake._project.contracts
             checks += staged.split.records
             checks += references.audit(staged.frame, staged.contract, contracts, lambda to: self._referenced(to, staged))
+        if staged.contract.parity is not None:
+            with self._spending("auditing"):
+                checks += self._audit_parity(staged.frame, staged.contract, staged.contract.parity)
         # Rows that are refused are nothing to compare, and may lie in partitions that are none.
         if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
             with self._spending("profiling"):
@@ -246,6 +253,11 @@ class Publisher:
                 f"Correct the rows, or the contract assets/contracts/{staged.table.slashed}.yaml.",
                 tuple(check.model_dump() for check in broken),
             )
+
+    def _audit_parity(self, rows: DataFrame, contract: Contract, wanted: Parity) -> list[CheckRecord]:
+        from lakehouse.scoring import parity
+
+        return parity.audit(self._lake, rows, contract, wanted)
 
     def _audit_merge(self, staged: _Staged) -> list[CheckRecord]:
         """Each row by itself; the key, and what else is promised of all rows together, of the table as it will stand."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lakehouse import raw, tables
 from lakehouse.deltastate import states
-from lakehouse.errors import UnknownName
+from lakehouse.errors import LakehouseError, UnknownName
 from lakehouse.lineage import Lineage, Node, Origin
 from lakehouse.making import Making
 from lakehouse.names import TableName, did_you_mean
@@ -20,22 +20,34 @@ from lakehouse.where import condition
 
 EXAMPLES = 5
 _FILE = "_source_file"
+_RUN = "run_id"
 
 
 @dataclass(frozen=True)
 class Branch:
-    """`what`, who made it, and what it was made of (or, forward, what was made of it). `again`: see the same above."""
+    """`what`, who made it, and what it was made of (or, forward, what was made of it). `again`: see the same above.
+
+    `aliases` are those that a model's version has now.
+    """
 
     what: Origin
     made: Making | None = None
     notebook: Path | None = None
     branches: tuple[Branch, ...] = ()
     again: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> bool:
+        return isinstance(self.what, Node) and self.what.table.layer == "models"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that share their origin: how many (None: not counted), in which partition, the keys of a few, the way back."""
+    """Rows that share their origin: how many (None: not counted), in which partition, the keys of a few, the way back.
+
+    Rows that say by which run they were told (scores do) share that: what a merge left of older runs is not the newest's.
+    """
 
     count: int | None
     partition: str | None
@@ -56,15 +68,17 @@ def back(project: Project, settings: Settings, table: TableName, where: str | No
     elif where is not None or not lineage.standing(table):
         raise UnknownName(f"{table} has no {'rows' if where else 'version'}", f"To train it: lakehouse run {table.slashed}")
     if where is None:
-        return [Rows(None, None, None, [], _grown(lineage, lineage.standing(table)))]
+        return [Rows(None, None, None, [], _named(settings, _grown(lineage, lineage.standing(table))))]
     version = max(states(path))
     columns = states(path, [version])[version].columns
     text = condition(where, columns)
     found = _ask(project, settings, table, version, text, list(columns))
     rows = []
-    for partition, file, count, examples in found:
-        starts = lineage.standing(table, None if partition is None else [partition], version)
-        rows.append(Rows(count, partition, file, examples, _grown(lineage, starts, _only(settings.root, file))))
+    for partition, file, run, count, examples in found:
+        keys = None if partition is None else [partition]
+        starts = (lineage.left_by(run, table, keys or ()) if run else []) or lineage.standing(table, keys, version)
+        way = _grown(lineage, starts, _only(settings.root, file))
+        rows.append(Rows(count, partition, file, examples, _named(settings, way)))
     return rows
 
 
@@ -89,7 +103,7 @@ def forward(
         return list(_together(node for single in singles for node in lineage.outputs.get(single, ())))
 
     told: set[Origin] = set()
-    return [_grow(lineage, file, outputs, told) for file in dict.fromkeys(files)]
+    return list(_named(settings, [_grow(lineage, file, outputs, told) for file in dict.fromkeys(files)]))
 
 
 def _grown(lineage: Lineage, starts: Sequence[Node], only: Callable[[Origin], bool] = lambda origin: True) -> tuple[Branch, ...]:
@@ -109,6 +123,30 @@ def _grow(lineage: Lineage, what: Origin, follow: Callable[[Origin], list[Origin
         return Branch(what, made, notebook, again=True)
     told.add(what)
     return Branch(what, made, notebook, tuple(_grow(lineage, one, follow, told) for one in following))
+
+
+def _named(settings: Settings, branches: Sequence[Branch]) -> tuple[Branch, ...]:
+    """The branches with the aliases that models have now; the registry, which takes seconds, is asked only where one is met."""
+    if not any(branch.model for branch in _walk(branches)):
+        return tuple(branches)
+    from lakehouse import models
+
+    try:
+        known = models.aliases(settings)
+    except LakehouseError:  # `lakehouse doctor` tells of it; the way back stands in commits and records
+        known = {}
+
+    def name(branch: Branch) -> Branch:
+        own = known.get((branch.what.table.dotted, branch.what.version), ()) if isinstance(branch.what, Node) else ()
+        return replace(branch, aliases=own, branches=tuple(map(name, branch.branches)))
+
+    return tuple(map(name, branches))
+
+
+def _walk(branches: Iterable[Branch]) -> Iterator[Branch]:
+    for branch in branches:
+        yield branch
+        yield from _walk(branch.branches)
 
 
 def _together(nodes: Iterable[Node]) -> list[Node]:
@@ -134,26 +172,32 @@ def _is_at(file: RawFile, folder: Path, name: str) -> bool:
 
 def _ask(
     project: Project, settings: Settings, table: TableName, version: int, where: str, columns: list[str]
-) -> list[tuple[str | None, str | None, int, list[dict[str, Any]]]]:
-    """The rows for which `where` holds by partition and raw file: both where the table has them, a count, a few keys."""
+) -> list[tuple[str | None, str | None, str | None, int, list[dict[str, Any]]]]:
+    """The rows for which `where` holds by partition, raw file and run, where the table has them: a count, a few keys (of
+    scores, what they say too)."""
     from lakehouse.spark.ask import in_words
     from lakehouse.spark.session import connect
 
     space, contract = project.partitions_of(table), project.contracts.get(table)
     partition = f"cast(`{space.column}` as string)" if space else "cast(null as string)"
-    file = f"`{_FILE}`" if _FILE in columns else "cast(null as string)"
+    scores = table.layer == "scores"
+    there = {_FILE: _FILE in columns, _RUN: scores and _RUN in columns}
+    file, run = (f"`{name}`" if stands else "cast(null as string)" for name, stands in there.items())
     keys = [name for name in (contract.key if contract else ()) or columns[:EXAMPLES] if name in columns]
     shown = [name for name in keys if not (contract and name in contract.columns and contract.columns[name].personal)]
+    shown += ["score"] if scores and "score" in columns else []
     examples = ", ".join(f"'{name}', cast(`{name}` as string)" for name in shown)
-    few = f"cast(map({examples}) as map<string, string>) as m, row_number() over (partition by {partition}, {file} order by 1) as r"
+    number = f"row_number() over (partition by {partition}, {file}, {run} order by 1)"
+    few = f"cast(map({examples}) as map<string, string>) as m, {number} as r"
     relation = tables.Resolver(settings.root).relation(table, version, where)
     spark = connect(settings)
     try:
         with in_words("The filter", "Correct the filter; it is read as Spark SQL."):
             found = spark.sql(
-                f"select p, f, count(*) as n, collect_list(m) filter (where r <= {EXAMPLES}) as e "
-                f"from (select {partition} as p, {file} as f, {few} from {relation}) group by p, f order by p, f"
+                f"select p, f, u, count(*) as n, collect_list(m) filter (where r <= {EXAMPLES}) as e "
+                f"from (select {partition} as p, {file} as f, {run} as u, {few} from {relation}) "
+                "group by p, f, u order by p, f, u"
             ).collect()
     finally:
         spark.stop()
-    return [(row.p, row.f, row.n, [dict(one) for one in row.e]) for row in found]
+    return [(row.p, row.f, row.u, row.n, [dict(one) for one in row.e]) for row in found]

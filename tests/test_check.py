@@ -294,6 +294,35 @@ def test_a_reference_is_held_against_the_other_contract(tmp_path: Path, referenc
     assert told == ([f"assets/contracts/silver/other.yaml [bad-reference] {said}"] if said else [])
 
 
+@pytest.mark.parametrize(
+    ("features", "columns", "said"),
+    [
+        pytest.param("bronze.things", ("id", "score", "model_version"), None, id="good"),
+        pytest.param(
+            "features.thing",
+            ("id", "score", "model_version"),
+            "scores.things is held against features.thing, which has no contract with a key | Correct the name, or give it a key.",
+            id="no such table",
+        ),
+        pytest.param(
+            "bronze.things",
+            ("score",),
+            "scores.things has no column id, model_version | Scores carry the key of their features, and what lake.score gives.",
+            id="no key",
+        ),
+    ],
+)
+def test_scores_are_held_against_features_that_have_their_key(
+    tmp_path: Path, features: str, columns: tuple[str, ...], said: str | None
+) -> None:
+    contracts = {
+        "bronze.things": contract("bronze.things"),
+        "scores.things": contract("scores.things", dict.fromkeys(columns, "bigint"), parity={"features": features}),
+    }
+    told = found(tmp_path, {**THINGS, "scores/things": copies("raw.things", "scores.things")}, contracts)
+    assert told == ([f"assets/contracts/scores/things.yaml [bad-parity] {said}"] if said else [])
+
+
 def test_tables_that_refer_to_each_other_are_a_cycle(tmp_path: Path) -> None:
     made = {"silver/a": copies("raw.things", "silver.a"), "silver/b": copies("silver.a", "silver.b")}
     contracts = {

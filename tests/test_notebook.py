@@ -33,7 +33,8 @@ def test_a_notebook_says_what_it_is(tmp_path: Path) -> None:
             "silver/flights",
             'df = lake.read("bronze.flights")\nall_of_it = lake.read("bronze.weather", partitions="all")',
             'x = lake.sql("""\n  select * from bronze.planes p\n  join gold.carriers c using (k)\n""", partitions=(-1, 0))',
-            'm = lake.load_model("models.delay")\nlake.log_model(m, "models.late", metrics={})',
+            'm = lake.load_model("models.delay")\nlake.log_model(m, "models.late", metrics={})\n'
+            'lake.score(x, "models.early", keep=["id"])',
             'lake.write(x, "silver.extra")\nlake.write(df, table="silver.flights")',
             parameters='months: list[month] = ["2013-02"]  # months to build\n# How late counts,\n# in minutes.\nlate: int = 15',
         ),
@@ -52,7 +53,7 @@ def test_a_notebook_says_what_it_is(tmp_path: Path) -> None:
         ("gold.carriers", (-1, 0), 6, 3),
     ]
     assert [(str(w.table), w.cell, w.line) for w in found.writes] == [("silver.extra", 8, 1), ("silver.flights", 8, 2)]
-    assert [str(r.table) for r in found.models_read] == ["models.delay"]
+    assert [str(r.table) for r in found.models_read] == ["models.delay", "models.early"]
     assert [str(w.table) for w in found.models_written] == ["models.late"]
     assert [str(name) for name in found.outputs] == ["models.late", "silver.extra", "silver.flights"]
     assert found.partition_parameter is found.parameters[0]
@@ -111,6 +112,7 @@ def test_a_read_of_something_else_is_none_of_ours(tmp_path: Path) -> None:
         pytest.param("lake.write(df)", "not-literal", id="write to nothing"),
         pytest.param('lake.log_model(m, "silver.a")', "bad-name", id="model in another layer"),
         pytest.param("lake.load_model(name)", "not-literal", id="model from a variable"),
+        pytest.param('lake.score(df, name, keep=["id"])', "not-literal", id="scored by a model from a variable"),
         pytest.param('lake2 = lakehouse.open("silver/flights")', "open-twice", id="opened twice"),
         pytest.param('lake.read("silver.a", version=3)', "time-travel", id="version"),
         pytest.param('lake.sql("select * from silver.a version as of 3")', "time-travel", id="version in SQL"),

@@ -142,7 +142,14 @@ def _making(one: Branch) -> dict[str, Any]:
         "notebook": str(one.notebook) if one.notebook else None,
         "parameters": facts.get("parameters"),
         "code": code.identity_of(facts["code"]) if facts.get("code") else None,
+        **({"aliases": one.aliases, "metrics": _metrics(made)} if one.model else {}),
     }
+
+
+def _metrics(made: Making) -> dict[str, float]:
+    """What a model's version was measured by."""
+    found = (made.facts or {}).get("models", [])
+    return next((one["metrics"] for one in found if (one["name"], one["version"]) == (made.table.dotted, made.version)), {})
 
 
 def _rows_tree(name: TableName, found: Rows) -> Tree:
@@ -184,4 +191,7 @@ def _label(one: Branch) -> str:
     chosen = ", ".join(f"{name}={value}" for name, value in (facts.get("parameters") or {}).items())
     code = f", code {facts['code'][:12]}" if facts.get("code") else ""
     again = ", as above" if one.again else ""
-    return f"{node.table} version {node.version}{months}: {known}{code}{f', {chosen}' if chosen else ''}{again}"
+    measured = ", ".join(f"{name} {value:.4g}" for name, value in (facts.get("metrics") or {}).items())
+    code += f", measured {measured}" if measured and not one.again else ""
+    called = f" ({', '.join(one.aliases)})" if one.aliases else ""
+    return f"{node.table} version {node.version}{months}{called}: {known}{code}{f', {chosen}' if chosen else ''}{again}"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from lakehouse import columntypes
-from lakehouse.contract import Column, Contract, Expectation, Reference
+from lakehouse.contract import Column, Contract, Expectation, Parity, Reference
 from lakehouse.contracts.features import FeatureView
 from lakehouse.contracts.profiling import KINDS
 from lakehouse.partitions import PartitionSpace
@@ -48,6 +48,7 @@ def compare(before: Contract, after: Contract) -> list[Change]:
         *_columns(before, after),
         *_references(before.references, after.references),
         *_expectations(before.expectations, after.expectations),
+        *_parity(before.parity, after.parity),
         *_profile(before, after),
     ]
 
@@ -242,6 +243,12 @@ def _narrows(kind: str, name: str, was: Any, now: Any) -> bool:
         gone, come = ([one for one in a if one not in b] for a, b in ((was, now), (now, was)))
         return bool(come) if kind.endswith(_FORBIDDEN) else bool(gone) or not kind.endswith(_ALLOWED)
     return True
+
+
+def _parity(before: Parity | None, after: Parity | None) -> Iterator[Change]:
+    if before != after:
+        old, new = (f"with {one.features}, {one.sample} rows" if one else "none" for one in (before, after))
+        yield Change("parity", f"from {old} to {new}", "writers" if after else "")
 
 
 def _profile(before: Contract, after: Contract) -> Iterator[Change]:

@@ -4,27 +4,26 @@ The only package that imports MLflow. Models are stored by skops, not pickle: lo
 file, only types from the reviewed list in `trust`; and its files' digest is checked before they are opened.
 """
 
-from lakehouse.models.facts import in_words
-from lakehouse.models.libraries import moved
-from lakehouse.models.loading import LoadedModel, load
-from lakehouse.models.registry import CHAMPION, Registered, facts_of, find, recheck, registered
-from lakehouse.models.store import settle, tracking_uri
-from lakehouse.models.tracking import log
-from lakehouse.models.trust import TRUSTED_TYPES
+from __future__ import annotations
 
-__all__ = [
-    "CHAMPION",
-    "TRUSTED_TYPES",
-    "LoadedModel",
-    "Registered",
-    "facts_of",
-    "find",
-    "in_words",
-    "load",
-    "log",
-    "moved",
-    "recheck",
-    "registered",
-    "settle",
-    "tracking_uri",
-]
+from importlib import import_module
+from typing import Any
+
+# Looked up when asked for: Spark's workers need `trust` alone, and MLflow takes seconds.
+_FROM = {
+    "facts": ("in_words",),
+    "libraries": ("moved",),
+    "loading": ("LoadedModel", "StoredModel", "load", "locate"),
+    "registry": ("CHAMPION", "Registered", "aliases", "facts_of", "find", "recheck", "registered"),
+    "store": ("settle", "tracking_uri"),
+    "tracking": ("log",),
+    "trust": ("TRUSTED_TYPES",),
+}
+__all__ = [name for names in _FROM.values() for name in names]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _FROM.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mlflow
-
-from lakehouse.errors import UntrustedModel
 from lakehouse.models import libraries, registry, store, trust
 from lakehouse.names import TableName
 from lakehouse.settings import Settings
@@ -36,19 +33,40 @@ class LoadedModel:
         return self.estimator.predict(features)
 
 
-def load(settings: Settings, name: TableName, version: int | None = None) -> LoadedModel:
-    """A version of `name`, the champion unless told otherwise.
+@dataclass(frozen=True)
+class StoredModel:
+    """One registered version: where its files lie, and the digest that they had when they were registered."""
 
-    Raises UnknownName where there is none, UntrustedModel where its files are not those that were registered, or it
-    was trained with another scikit-learn (see the setting `moved_libraries`).
+    name: str
+    version: int
+    run_id: str
+    files: Path
+    digest: str
+
+    def opened(self) -> LoadedModel:
+        """Ready to predict. Raises UntrustedModel where its files are not those that were registered."""
+        return LoadedModel(self.name, self.version, self.run_id, trust.opened(self.files, self.digest, str(self)))
+
+    def __str__(self) -> str:
+        return f"{self.name} version {self.version}"
+
+
+def locate(settings: Settings, name: TableName, version: int | None = None) -> StoredModel:
+    """A version of `name`, the champion unless told otherwise, unopened.
+
+    Raises UnknownName where there is none, UntrustedModel where it was trained with another scikit-learn (see the setting
+    `moved_libraries`).
     """
     with store.opened(settings):
         found = registry.record_of(name, version or registry.CHAMPION)
-        files = Path(mlflow.artifacts.download_artifacts(found.source))
-        if trust.digest(files) != found.tags.get(trust.DIGEST):
-            raise UntrustedModel(
-                f"The files of {name} version {found.version} are not those that were registered ({files})",
-                "They were altered or damaged; train again, or restore them. Nothing was loaded.",
-            )
-        libraries.refuse_moved(settings, f"{name} version {found.version}", found.tags.get(libraries.TAG))
-        return LoadedModel(name.dotted, int(found.version), found.run_id, trust.restore(files))
+    files, whose = registry.files_of(found), f"{name} version {found.version}"
+    libraries.refuse_moved(settings, whose, found.tags.get(libraries.TAG))
+    return StoredModel(name.dotted, int(found.version), found.run_id, files, found.tags.get(trust.DIGEST, ""))
+
+
+def load(settings: Settings, name: TableName, version: int | None = None) -> LoadedModel:
+    """A version of `name`, the champion unless told otherwise.
+
+    Raises what `locate` does, and UntrustedModel where its files are not those that were registered.
+    """
+    return locate(settings, name, version).opened()

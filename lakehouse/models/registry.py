@@ -60,6 +60,16 @@ def registered(settings: Settings) -> list[Registered]:
     return sorted(found, key=lambda one: (one.name, one.version))
 
 
+def aliases(settings: Settings) -> dict[tuple[str, int], tuple[str, ...]]:
+    """The aliases that versions have now, {("models.flight_delay", 3): ("champion",)}; a version without one is left out."""
+    found: dict[tuple[str, int], list[str]] = {}
+    with store.opened(settings):
+        for model in mlflow.MlflowClient().search_registered_models():
+            for alias, version in sorted(model.aliases.items()):
+                found.setdefault((model.name, int(version)), []).append(alias)
+    return {version: tuple(names) for version, names in found.items()}
+
+
 def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: tuple[str, ...]) -> Registered:
     run = client.get_run(version.run_id)
     metrics, used = dict(run.data.metrics), {}
@@ -110,6 +120,11 @@ def record_of(name: TableName, wanted: int | str) -> ModelVersionEntity:
         raise UnknownName(f"Model {name} has no {told}", f"To train it: lakehouse run {name.slashed}") from None
 
 
+def files_of(version: ModelVersionEntity) -> Path:
+    """Where the files of a version lie, whether or not they are still there."""
+    return Path(url2pathname(urlsplit(version.source).path))
+
+
 def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:
     """Every registered version, with what is wrong with its files in words (empty is good). Loads nothing.
 
@@ -118,7 +133,7 @@ def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:
     with store.opened(settings):
         for found in mlflow.MlflowClient().search_model_versions():
             version = ModelVersion(name=found.name, version=int(found.version), run_id=found.tags.get("lakehouse.run", ""))
-            files = Path(url2pathname(urlsplit(found.source).path))
+            files = files_of(found)
             if not files.is_dir():
                 yield version, f"has no files any more: {files} is gone"
             elif trust.DIGEST not in found.tags:

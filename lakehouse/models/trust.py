@@ -11,6 +11,8 @@ from lakehouse.errors import UntrustedModel
 DIGEST = "lakehouse.digest"
 """The tag of a version that holds its files' digest."""
 
+RESTORE = "Restore them from a backup, or train again. Nothing was loaded."
+
 # Types beyond skops's own list that a stored model may hold. Each is data (arrays, numbers, structure) and, when
 # restored, calls nothing that the file could choose. A partial can only call a function that is itself trusted, and
 # of those there is one: it checks an array (boosted trees with categories hold it).
@@ -38,6 +40,21 @@ def digest(folder: Path) -> str:
         total.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
         total.update(path.read_bytes())
     return total.hexdigest()
+
+
+def opened(files: Path, registered: str, whose: str) -> Any:
+    """The estimator in a model's folder `files`, if they have the digest that was `registered` of `whose` version.
+
+    Raises UntrustedModel where they do not, or hold types that are not on the list.
+    """
+    if not files.is_dir():
+        raise UntrustedModel(f"The files of {whose} are gone: {files}", RESTORE)
+    if digest(files) != registered:
+        raise UntrustedModel(
+            f"The files of {whose} are not those that were registered ({files})",
+            "They were altered or damaged; train again, or restore them. Nothing was loaded.",
+        )
+    return restore(files)
 
 
 def restore(files: Path) -> Any:

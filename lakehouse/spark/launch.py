@@ -92,6 +92,7 @@ def _spark_options(settings: Settings, port: int, work: Path) -> list[str]:
         # The two that made small writes to Delta four times faster.
         "spark.databricks.delta.snapshotPartitions": 1,
         "spark.sql.artifact.isolation.enabled": "false",
+        "spark.python.daemon.module": "lakehouse.spark.pyworkers",
         "spark.databricks.delta.vacuum.parallelDelete.enabled": "true",
     }
     return [f"-D{name}={value}" for name, value in options.items()]

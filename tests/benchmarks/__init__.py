@@ -4,6 +4,7 @@
     lakehouse bench growth [--scales 1,10,100] [--budget 3600]
     lakehouse bench merge [--scales 1,10] [--shares 1,10]
     lakehouse bench features [--scales 1,10] [--rounds 3]
+    lakehouse bench score [--scales 1,10]
     lakehouse bench tuning [--rounds 2] [--variants lz4,zstd]
     lakehouse bench gate [--rounds 3] [--only gold/*]
     lakehouse bench stream [--scales 1,10,100] [--seconds 60] [--every 5]

@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("lakehouse bench", description=tests.benchmarks.__doc__, formatter_class=form)
-    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|features|stream|gate")
+    which = parser.add_subparsers(required=True, metavar="peers|month|growth|tuning|merge|features|score|stream|gate")
     peers = which.add_parser("peers", help="beside what people use today")
     peers.add_argument("--rounds", type=_positive, default=3)
     peers.add_argument("--slow-rounds", type=_natural, default=1, help="of papermill and dagstermill, over ten minutes each")
@@ -62,6 +62,10 @@ def _arguments() -> argparse.ArgumentParser:
     features.add_argument("--scales", type=_numbers, default=[1, 10])
     features.add_argument("--rounds", type=_positive, default=3)
     features.set_defaults(run=_features)
+    scoring = which.add_parser("score", help="scores on Spark beside a bare predict_proba")
+    scoring.add_argument("--scales", type=_numbers, default=[1, 10])
+    scoring.add_argument("--rounds", type=_positive, default=3)
+    scoring.set_defaults(run=_scoring)
     tuning = which.add_parser("tuning", help="what each setting is worth")
     tuning.add_argument("--rounds", type=_positive, default=2)
     tuning.add_argument("--only", type=_listed, default=["features/*", "gold/*"], help="assets (with all above them), by commas")
@@ -145,6 +149,13 @@ def _features(chosen: argparse.Namespace) -> None:
 
     with _lake() as (now, scratch):
         features.run(now, scratch, chosen.scales, chosen.rounds)
+
+
+def _scoring(chosen: argparse.Namespace) -> None:
+    from tests.benchmarks import scoring
+
+    with _lake() as (now, scratch):
+        scoring.run(now, scratch, chosen.scales, chosen.rounds)
 
 
 def _stream(chosen: argparse.Namespace) -> None:

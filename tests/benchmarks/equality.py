@@ -10,7 +10,7 @@ from lakehouse.names import TableName
 from tests.benchmarks.timing import BenchmarkFailed
 
 # Ids, times, versions and the paths of files.
-NAMES_THE_RUN = {"_source_file", "_source_sha256", "_received_at", "model_version", "run_id", "scored_at"}
+NAMES_THE_RUN = {"_source_file", "_source_sha256", "_received_at", "model_version", "features_version", "run_id", "scored_at"}
 DIGITS = 9  # after the point; a mean over other partitions differs in its last bits
 
 

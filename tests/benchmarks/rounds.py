@@ -6,8 +6,8 @@
     d  dagstermill    the same notebooks as Dagster's own notebook assets, in one job with its default executor
     e  polars         one script with Polars and delta-rs, no Spark (peers/polars_script.py)
 
-c, d and e run in environments of their own, made from peers/<name>.txt. Notebooks that merge are left out: the others
-have no counterpart.
+c, d and e run in environments of their own, made from peers/<name>.txt. Notebooks that only merge what is new are left
+out: the others have no counterpart.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def all_peers() -> list[Peer]:
 def compared(project: Project) -> list[TableName]:
     """The notebooks that all can run, in the graph's order."""
     specs = project.notebooks
-    return [asset for asset in project.order() if asset in specs and not any(write.merged for write in specs[asset].writes)]
+    return [asset for asset in project.order() if asset in specs and not specs[asset].only_merges]
 
 
 class Bench:

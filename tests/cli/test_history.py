@@ -54,6 +54,15 @@ def test_trace_is_a_tree(scored: Workspace, lakehouse: Command) -> None:
     assert json.loads(lakehouse(scored, "trace", "--forward", str(path), "--json")[1]) == [file]
 
 
+def test_trace_tells_of_a_model_what_it_is_called_and_was_measured_by(scored: Workspace, lakehouse: Command) -> None:
+    code, out, _ = lakehouse(scored, "trace", "scores.line", "--where", "month = '2013-03'")
+    (line,) = (line for line in out.splitlines() if "models.line" in line)
+    assert "models.line version 1 (champion): run 20" in line and line.endswith(", measured error 0")
+    (rows,) = json.loads(lakehouse(scored, "trace", "models.line", "--json")[1])
+    (model,) = rows["back"]
+    assert (code, model["aliases"], model["metrics"]) == (0, ["champion"], {"error": 0.0})
+
+
 def test_restore_and_vacuum_say_what_they_do(place: Workspace, lakehouse: Command) -> None:
     place.run("silver/things", months=["2013-03"], factor=9)
     code, out, _ = lakehouse(place, "restore", "silver/things", "--version", "0", "--dry-run")

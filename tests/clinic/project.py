@@ -147,12 +147,17 @@ NOTEBOOKS = {
     "scores/progression": monthly(
         "scores/progression",
         """
-        rows = lake.read("features.patient").orderBy("patient").toPandas()
-        loaded = lake.load_model("models.progression")
-        rows["score"] = loaded.predict(rows[["bmi", "bp", "ltg", "ratio"]])
-        rows["model_version"] = loaded.version
+        features = lake.read("features.patient")
+        scores = lake.score(features, "models.progression", keep=["month", "patient"])
         """,
-        'lake.write(rows[["month", "patient", "score", "model_version"]], "scores.progression")',
+        """
+        a_year_later = "add_months(to_date(concat(month, '-01')), 12)"
+        outcomes = features.selectExpr(
+            "month", "patient", "progression as outcome", f"cast({a_year_later} as timestamp) as outcome_known_at"
+        )
+        lake.merge(with_outcomes(scores, lake.standing("scores.progression"), outcomes), "scores.progression")
+        """,
+        imports="from lakehouse.scoring import with_outcomes",
     ),
 }
 
@@ -174,6 +179,14 @@ _WARD = {**_PATIENT, "ward": "string", "_source_file": "string"}
 _VERSION = {"op": "string", "position": {"type": "string", "nullable": False}, "transaction": "string"}
 _VALID = {"deleted": "boolean", "valid_from": "timestamp", "valid_to": "timestamp", "next_position": "string"}
 _LINE = {"line": {"type": "string", "nullable": False}, "reason": "string", "_source_file": "string"}
+
+_SCORED = {
+    "model_version": {"type": "bigint", "nullable": False},
+    **dict.fromkeys(("features_version", "run_id"), "string"),
+    "scored_at": "timestamp",
+    "outcome": "double",
+    "outcome_known_at": "timestamp",
+}
 
 CONTRACTS = {
     "bronze.readings": contract(
@@ -212,8 +225,9 @@ CONTRACTS = {
     ),
     "scores.progression": contract(
         "scores.progression",
-        {**_PATIENT, "score": {"type": "double", "nullable": False}, "model_version": "bigint"},
-        key=["patient"],
+        {**_PATIENT, "score": {"type": "double", "nullable": False}, **_SCORED},
+        key=["patient", "model_version"],
         partitions=MONTHS,
+        parity={"features": "features.patient"},
     ),
 }

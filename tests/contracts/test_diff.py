@@ -101,6 +101,9 @@ CASES = [
         {"references__0__to": "bronze.other"}, ("references.status → bronze.other", "added, severity error", "writers"), id="to"
     ),
     pytest.param(
+        {"parity": {"features": "features.x"}}, ("parity", "from none to with features.x, 200 rows", "writers"), id="parity"
+    ),
+    pytest.param(
         {"expectations__0__kwargs__max_value": 8}, (RANGE, "tightened: max_value from 9 to 8", "writers"), id="range tightened"
     ),
     pytest.param({"expectations__0__kwargs__max_value": 10}, (RANGE, "changed: max_value from 9 to 10", ""), id="loosened"),

@@ -9,6 +9,7 @@ With a month, only that is read and replaced in the tables, which are there alre
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,18 @@ class PlainLake:
 
     def load_model(self, name: str) -> Any:
         return self._models[name]
+
+    def score(self, features: Any, name: str, keep: list[str]) -> Any:
+        model, rows = self.load_model(name), features.toPandas()
+        told = {"model_version": model.version, "features_version": "", "run_id": self.run_id, "scored_at": datetime.now(UTC)}
+        scores = model.predict_proba(rows[list(model.feature_names_in_)])[:, 1]
+        return self._spark.createDataFrame(rows[keep].assign(score=scores, **told))
+
+    def standing(self, name: str) -> None:
+        """Each month is written as a whole, so nothing of it stands beside."""
+
+    def merge(self, frame: Any, name: str) -> None:
+        self.write(frame, name)
 
 
 def main(lake: Path, folder: Path, month: str | None, names: list[str]) -> None:

@@ -311,9 +311,11 @@ def log(run: Run, model: Any, metrics: Any, parameters: Any, example: Any, figur
 
 def score(run: Run) -> None:
     asked = run.table("features.flight_departure").filter(pl.col("month").is_in(SCORED)).collect()
-    scores = asked.select("flight_id", "month", "asked_at").with_columns(
+    outcome = {"outcome": pl.col("is_late"), "outcome_known_at": pl.col("label_known_at")}
+    scores = asked.select("flight_id", "month", "asked_at", **outcome).with_columns(
         score=pl.Series(delay_model.score(run.model, asked.to_pandas())),
         model_version=pl.lit(1, pl.Int64),
+        features_version=pl.lit(""),
         run_id=pl.lit("polars"),
         scored_at=pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")),
     )

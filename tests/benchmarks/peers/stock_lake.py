@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,18 @@ class StockLake:
         model = self._mlflow().sklearn.load_model(f"models:/{name}/1")
         model.version = 1
         return model
+
+    def score(self, features: Any, name: str, keep: Sequence[str]) -> Any:
+        model, rows = self.load_model(name), features.toPandas()
+        told = {"model_version": model.version, "features_version": "", "run_id": self.run_id, "scored_at": datetime.now(UTC)}
+        scores = model.predict_proba(rows[list(model.feature_names_in_)])[:, 1]
+        return self._spark.createDataFrame(rows[list(keep)].assign(score=scores, **told))
+
+    def standing(self, table: str) -> None:
+        """Each month is written as a whole, so nothing of it stands beside."""
+
+    def merge(self, frame: Any, table: str) -> None:
+        self.write(frame, table)
 
     def _mlflow(self) -> Any:
         import mlflow
