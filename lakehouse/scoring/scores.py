@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # A worker's exception comes as the last lines of its traceback in Spark's message.
 _OURS = re.compile(r"^lakehouse\.errors\.(\w+): (.+)\n(.*)$", re.MULTILINE)
+_NO_MODULE = re.compile(r"ModuleNotFoundError: (No module named '[\w.]+')")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def compute(model: StoredModel, features: DataFrame, keep: Sequence[str], *, mad
         "run_id": F.lit(run_id),
         "scored_at": F.lit(datetime.now(UTC)),
     }
-    with _in_words():
+    with in_words():
         rows = features.select(*keep, *(column.alias(name) for name, column in told.items())).localCheckpoint()
     return Scored(model, features, columns, rows)
 
@@ -67,11 +68,14 @@ def _predict(model: StoredModel) -> Callable[[Column], Column]:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """What a worker of ours raised, as if it had been raised here."""
+def in_words() -> Iterator[None]:
+    """What was raised in a worker, as if it had been raised here."""
     try:
         yield
     except PySparkException as error:
+        if absent := _NO_MODULE.search(str(error)):
+            hint = "Let the Spark server's PYSPARK_PYTHON be a Python with this project's requirements and the project itself."
+            raise ScoringError(f"Spark's workers cannot score: {absent[1]}", hint) from None
         found = _OURS.search(str(error))
         kind = getattr(errors, found[1], None) if found else None
         if found is None or not isinstance(kind, type) or not issubclass(kind, LakehouseError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pyspark.errors import PySparkException
 
 from lakehouse import models
 from lakehouse.errors import LakehouseError, ScoringError, UntrustedModel
@@ -15,6 +17,7 @@ from lakehouse.lineage import Node
 from lakehouse.models import StoredModel
 from lakehouse.names import TableName
 from lakehouse.project import Project
+from lakehouse.scoring import scores as scoring
 from lakehouse.trace import Branch, back
 from tests.scoring.conftest import FEBRUARY, JANUARY
 from tests.workspace import Workspace
@@ -153,6 +156,20 @@ def test_a_model_whose_files_are_not_as_registered_scores_nothing(
     assert isinstance(caught.value, LakehouseError) and caught.value.hint
     assert str(stored.version) in caught.value.what
     assert things.version("scores.things") == before
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        pytest.param("ModuleNotFoundError: No module named 'lakehouse'", ScoringError, "No module named 'lakehouse'", id="module"),
+        pytest.param("lakehouse.errors.UntrustedModel: It was altered\nRestore it.", UntrustedModel, "It was altered", id="ours"),
+        pytest.param("ZeroDivisionError: division by zero", PySparkException, "division by zero", id="not ours"),
+        pytest.param("lakehouse.errors.os: x\ny", PySparkException, "errors.os", id="no error's name"),
+    ],
+)
+def test_what_a_worker_raises_is_raised_here(said: str, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=re.escape(message)), scoring.in_words():
+        raise PySparkException(f"Job aborted:\nTraceback (most recent call last):\n  File …\n{said}\n")
 
 
 def harm_files(stored: StoredModel, monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
