@@ -64,7 +64,7 @@ CONTRACTS = {
         {**_THING, "size": "double", "kind": "string", "is_big": "boolean", "label_known_at": "timestamp"},
         key=["id"],
         partitions=MONTHS,
-        profile="off",
+        profile=False,
     ),
     "scores.things": contract(
         "scores.things",
@@ -79,6 +79,6 @@ CONTRACTS = {
         key=["id", "model_version"],
         partitions=MONTHS,
         parity={"features": "features.things", "sample": 50},
-        profile="off",
+        profile=False,
     ),
 }
