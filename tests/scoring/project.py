@@ -18,7 +18,7 @@ df = lake.spark.sql('''
 '''.format(known=known, months=", ".join(map(repr, months))))
 """
 # Ids are told apart by month, so that an id is one thing.
-MONTHLY = 'df = df.withColumn("id", F.expr("id + 1000 * int(right(month, 2))")).withColumn("size", F.expr(size))'
+MONTHLY = 'df = df.withColumn("id", F.expr("bigint(id + 1000 * int(right(month, 2)))")).withColumn("size", F.expr(size))'
 MODEL = """
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
