@@ -184,8 +184,9 @@ def _ask(
     there = {_FILE: _FILE in columns, _RUN: scores and _RUN in columns}
     file, run = (f"`{name}`" if stands else "cast(null as string)" for name, stands in there.items())
     keys = [name for name in (contract.key if contract else ()) or columns[:EXAMPLES] if name in columns]
-    shown = [name for name in keys if not (contract and name in contract.columns and contract.columns[name].personal)]
-    shown += ["score"] if scores and "score" in columns else []
+    keys += ["score"] if scores and "score" in columns else []
+    known = contract.columns if contract else {}
+    shown = [name for name in dict.fromkeys(keys) if not (name in known and known[name].personal)]
     examples = ", ".join(f"'{name}', cast(`{name}` as string)" for name in shown)
     number = f"row_number() over (partition by {partition}, {file}, {run} order by 1)"
     few = f"cast(map({examples}) as map<string, string>) as m, {number} as r"
