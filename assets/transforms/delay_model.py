@@ -102,6 +102,13 @@ def score(model: Classifier, features: pd.DataFrame) -> np.ndarray:
         return model.predict_proba(inputs(features))[:, 1]
 
 
+def lately(train: pd.DataFrame, share: float = 0.2) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of training rows the earlier and the later ones, to try settings on: the latest `share` of the questions, and those
+    whose outcome was known before the first of these was asked."""
+    first = train["asked_at"].sort_values().iloc[int(len(train) * (1 - share))]
+    return train[train["label_known_at"] < first], train[train["asked_at"] >= first]
+
+
 def some(features: pd.DataFrame, at_most: int, random_state: int) -> pd.DataFrame:
     """At most so many rows, drawn at random, in the order they had."""
     return features.sample(min(len(features), at_most), random_state=random_state).sort_index()

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -90,12 +90,12 @@ def _train(here: Settings, facts: Mapping[str, Any], verdict: Verdict, folder: P
     """Runs the notebook and adds what differs."""
     asset = TableName.parse_notebook(facts["asset"])
     pins = {table: seen["version"] for table, seen in facts["inputs"].items() if seen.get("version") is not None}
-    with fromraw.rebuilt(here, facts, folder, tell) if from_raw else _as_is(here) as place:
+    with fromraw.rebuilt(here, facts, folder, tell) if from_raw else nullcontext(here) as place:
         if from_raw:
             verdict.differences += [Difference("data", what) for what in fromraw.differing(here, place, pins)]
             pins = {table: version for table, version in pins.items() if table.startswith("models.")}
         else:
-            verdict.differences += _raw_moved(here, asset, facts)
+            verdict.differences += _raw_moved(here, facts)
         Order(model=verdict.model, version=verdict.version, lake=here.root, pins=pins).save(folder)
         tell(f"training {verdict.model} again, as run {facts['run']} did")
         values = _values(Project.load(here.project), asset, facts)
@@ -107,11 +107,6 @@ def _train(here: Settings, facts: Mapping[str, Any], verdict: Verdict, folder: P
             raise
     verdict.notebook = _keep(str(notebook or ""), verdict)
     _compare(facts, Found.read(folder), verdict, close=_CLOSE if from_raw else 0.0)
-
-
-@contextmanager
-def _as_is(settings: Settings) -> Iterator[Settings]:
-    yield settings
 
 
 @contextmanager
@@ -180,7 +175,7 @@ def _gone(path: Path, wanted: int) -> str:
     return "there is no such version (any more)"
 
 
-def _raw_moved(settings: Settings, asset: TableName, facts: Mapping[str, Any]) -> Iterator[Difference]:
+def _raw_moved(settings: Settings, facts: Mapping[str, Any]) -> Iterator[Difference]:
     """Raw files have no versions: where others stand now, these are read."""
     for table, seen in facts["inputs"].items():
         if table.startswith("raw.") and seen.get("version") is None:

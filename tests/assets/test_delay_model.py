@@ -53,6 +53,26 @@ def test_a_month_without_outcomes_cannot_be_evaluated_on(features: pd.DataFrame)
         delay_model.split(features, "2013-03", "2013-04")
 
 
+def test_settings_are_tried_on_later_rows_than_they_learn_from(features: pd.DataFrame) -> None:
+    train, _ = delay_model.split(features, "2013-02", "2013-03")
+    past, recent = delay_model.lately(train)
+    assert past["label_known_at"].max() < recent["asked_at"].min()
+    assert not recent.empty and len(past) + len(recent) <= len(train)
+    sample = delay_model.some(past, 50, 1)
+    assert len(sample) == 50 and sample.index.is_monotonic_increasing
+    assert sample.equals(delay_model.some(past, 50, 1))
+
+
+def test_an_attempt_is_measured_and_the_rounds_are_told(features: pd.DataFrame) -> None:
+    train, test = delay_model.split(features, "2013-02", "2013-03")
+    assert delay_model.attempt(train, test, 20, 1, learning_rate=0.1, max_leaf_nodes=7)["auc"] > 0.8
+    many = pd.concat([train] * 15, ignore_index=True)
+    model = delay_model.fit(delay_model.boosted_trees(20, 0.1, 1), many, many["is_late"].astype(int))
+    rounds = delay_model.by_round(model)
+    assert [len(values) for values in rounds.values()] == [21, 21]
+    assert rounds["log_loss_learnt_from"][0] > rounds["log_loss_learnt_from"][-1] > 0
+
+
 def test_inputs_are_the_models_columns_only_in_order(features: pd.DataFrame) -> None:
     shuffled = features[sorted(features.columns)]
     found = delay_model.inputs(shuffled)

@@ -27,7 +27,6 @@ import polars_features
 from sklearn.impute import SimpleImputer
 
 from assets.transforms import delay_model  # scikit-learn only
-from lakehouse import month
 from lakehouse.training.search import search
 
 NEW_YORK = "America/New_York"
@@ -263,7 +262,7 @@ def train(run: Run) -> None:
     late, late_test = past["is_late"].astype(int), test["is_late"].astype(int)
     waiting = pd.cut(past["origin_overdue"], [-1, 0, 2, 5, 10, 20, 40, np.inf])
     (100 * late.groupby(waiting, observed=True).mean()).plot.bar(figsize=(7, 3))
-    earlier, recent = delay_model.split(past, month(TRAIN_UNTIL).shift(-1), TRAIN_UNTIL)
+    earlier, recent = delay_model.lately(past)
     some = delay_model.some(earlier, 30_000, 13)
     found = search(
         lambda chosen: delay_model.attempt(some, recent, 200, 13, **chosen),
