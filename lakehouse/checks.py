@@ -64,6 +64,18 @@ def outcome(contract: Contract, check: Check, *, passed: bool, **seen: Any) -> C
     )
 
 
+def broke(check: CheckRecord) -> bool:
+    """Whether nothing may be published for it."""
+    return not check.passed and check.severity != "warn"
+
+
+def in_words(check: CheckRecord) -> str:
+    """A check's failure in one line: which, on what, how many rows, a few of the values."""
+    count = f", {check.unexpected:,} row{'s' if check.unexpected > 1 else ''}" if check.unexpected else ""
+    examples = f", as in {', '.join(map(repr, check.examples[:3]))}" if check.examples else ""
+    return f"{check.name}{count}{examples}" + (f" ({check.observed})" if check.observed else "")
+
+
 def of(contract: Contract) -> tuple[Check, ...]:
     """The checks of `contract`, in a fixed order, each name once."""
     seen: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from lakehouse import deltalog, tables
 from lakehouse.contract import Contract
 from lakehouse.names import TableName
+from lakehouse.record import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -55,3 +57,20 @@ def name_in_catalog(spark: SparkSession, table: TableName, path: Path) -> None:
     location = str(path).replace("'", "\\'")
     spark.sql(f"create database if not exists `{table.layer}`")
     spark.sql(f"create table if not exists `{table.layer}`.`{table.name}` using delta location '{location}'")
+
+
+def metadata(result: Result, table: TableName, partitions: list[str]) -> str:
+    """What a commit of `table` says of the run that made it, for Delta's `userMetadata`."""
+    checks = [check for check in result.checks if check.table == table.dotted]
+    return json.dumps(
+        {
+            "lakehouse": tables.FORMAT,
+            "run_id": result.run_id,
+            "asset": result.asset,
+            "partitions": partitions,
+            "parameters": result.parameters,
+            "inputs": result.inputs,
+            "code": result.code,
+            "checks": {"passed": sum(c.passed for c in checks), "warned": sum(not c.passed for c in checks)},
+        }
+    )

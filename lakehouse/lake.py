@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,22 +20,17 @@ from lakehouse.errors import NotebookError, UndeclaredTable, UnknownName
 from lakehouse.ingest import batch, reading
 from lakehouse.kernels import repeatable
 from lakehouse.leaks import outcome as leaks
+from lakehouse.modelling import Modelling
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.partitions import NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.publish import Publisher
 from lakehouse.record import Result
-from lakehouse.training.verbs import Training
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
-    from sklearn.compose import ColumnTransformer
-
-    from lakehouse.features.asked import Wanted
-    from lakehouse.models import LoadedModel, StoredModel
-    from lakehouse.scoring.scores import Scored
 
 
 def open(name: str) -> Lake:
@@ -76,7 +71,7 @@ def _kind() -> type[Lake]:
     return Lake
 
 
-class Lake(Training):
+class Lake(Modelling):
     """Tables, SQL, models and the one way to write, for one notebook's run. Made by `lakehouse.open`."""
 
     def __init__(self, now: settings.Settings, root: Path, project: Project, spec: NotebookSpec, bound: Mapping[str, Any]) -> None:
@@ -87,7 +82,6 @@ class Lake(Training):
         self.in_sandbox = os.environ.get("LAKEHOUSE_TARGET") != "lake" or spec.explore
         self._resolver = tables.Resolver(root, sandbox=self.in_sandbox)
         self._pins: dict[TableName, int] = {}
-        self.scored: Scored | None = None  # the last of its scores, for the check of parity
         self._opened = time.monotonic()
         self._publisher = Publisher(self, self._first_result())
 
@@ -198,27 +192,6 @@ class Lake(Training):
 
         return self.spark.sql(tables.rewrite(query, relation))
 
-    def features(self, asked: DataFrame, views: Wanted, *, at: str, partitions: Coverage = "until") -> DataFrame:
-        """The rows of `asked`, each with columns of feature views as they were known at its moment, the column `at`.
-
-        `views` is written out in the call, {"features.weather": ["wind"]}; {"wind": "wind_then"} gives other names. What
-        counts is told by `lakehouse.features.pointintime.join`. Read are each view's partitions up to the run's newest,
-        or those of `partitions`. Raises what `lakehouse.features.asked.check` does, and what `read` does.
-        """
-        from lakehouse.features import asked as asking
-
-        def rows(view: TableName) -> DataFrame:
-            self._declared(view, self._spec.reads, "features")
-            return self.spark.sql(f"select * from {self._relation(view, partitions, None)}")
-
-        return asking.answer(self._project.contracts, self._on_spark(asked), views, at, rows)
-
-    def imputer(self, table: str, columns: Sequence[str]) -> ColumnTransformer:
-        """What the contract of `table` says of missing values (`impute`), as a first part of a model that takes none."""
-        from lakehouse.features import imputation
-
-        return imputation.imputer(self._project.contracts, TableName.parse(table), columns)
-
     def write(self, frame: DataFrame | pd.DataFrame, table: str) -> None:
         """Holds the rows of `frame` against the contract of `table` and, if they pass, publishes them in one commit.
 
@@ -252,51 +225,6 @@ class Lake(Training):
     def _forget_pin(self, table: TableName) -> None:
         if self.in_sandbox:
             self._pins.pop(table, None)  # from now on it is read from the sandbox
-
-    def log_model(self, model: Any, name: str, **about: Any) -> int:
-        """Registers a fitted model as a new version of `name` ("models.flight_delay") and returns the version.
-
-        See `lakehouse.models.log` for what can be said about it (metrics, parameters, example, figures, history, search).
-        """
-        from lakehouse import models
-
-        target = TableName.parse(name)
-        self._declared(target, self._spec.models_written, "log_model")
-        return self._publisher.log_model(models, model, target, about)
-
-    def load_model(self, name: str) -> LoadedModel:
-        """The version of a model that this run is pinned to (the champion), checked against its digest."""
-        target = TableName.parse(name)
-        self._declared(target, self._spec.models_read, "load_model")
-        return self._pinned_model(target).opened()
-
-    def score(self, features: DataFrame, name: str, *, keep: Sequence[str]) -> DataFrame:
-        """A score of the model `name` for each row of `features`, computed once, on Spark.
-
-        Columns: those to `keep` (what names a row), `score` (of two classes the second's probability, else the
-        prediction), `model_version`, `features_version` (the tables that this notebook reads, as "features.x@3"),
-        `run_id` and `scored_at` (UTC). The model takes the columns of its signature, so it was logged with an `example`;
-        it is the version that this run is pinned to, whoever becomes champion meanwhile.
-        Raises ScoringError where `features` are not what it takes, UntrustedModel where its files were altered.
-        """
-        from lakehouse.scoring import scores
-
-        target = TableName.parse(name)
-        self._declared(target, self._spec.models_read, "score")
-        self.scored = scores.compute(self._pinned_model(target), features, keep, made_of=self._read_versions(), run_id=self.run_id)
-        return self.scored.rows
-
-    def _pinned_model(self, name: TableName) -> StoredModel:
-        """The version that this run met first: the champion of then."""
-        from lakehouse import models
-
-        stored = models.locate(self._settings, name, self._publisher.pinned_model(name))
-        self._publisher.pin_model(name, stored.version)
-        return stored
-
-    def _read_versions(self) -> str:
-        read = sorted({read.table for read in self._spec.reads} & set(self._pins))
-        return ", ".join(f"{table}@{self._pins[table]}" for table in read)
 
     def tables(self) -> pd.DataFrame:
         """The tables that can be read here: name, newest version, rows, where it lies (lake or sandbox)."""

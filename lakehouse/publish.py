@@ -7,7 +7,6 @@ leave the same rows. (On 336 thousand rows, checkpointing took 2.4 s where stagi
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -236,19 +235,19 @@ class Publisher:
             with self._spending("auditing"):
                 checks += self._audit_parity(staged.frame, staged.contract, staged.contract.parity)
         # Rows that are refused are nothing to compare, and may lie in partitions that are none.
-        if checks_of.profiled(staged.contract) and not any(_broke(check) for check in checks):
+        if checks_of.profiled(staged.contract) and not any(checks_of.broke(check) for check in checks):
             with self._spending("profiling"):
                 checks += self._profiler.audit(staged.frame, staged.contract, staged.partitions, merged=staged.changes is not None)
         checks += upstream.audit(staged.contract, self.result.behind)
         self.result.checks = [check for check in self.result.checks if check.table != staged.table.dotted] + checks
         self._save()
-        broken = [check for check in checks if _broke(check)]
+        broken = [check for check in checks if checks_of.broke(check)]
         for check in checks:
             if not check.passed and check.severity == "warn":
-                print(f"warning: {describe(check)}")
+                print(f"warning: {checks_of.in_words(check)}")
         if broken:
             raise AuditFailed(
-                f"{staged.table}: {'; '.join(describe(check) for check in broken[:5])}",
+                f"{staged.table}: {'; '.join(checks_of.in_words(check) for check in broken[:5])}",
                 f"{len(broken)} of {len(checks)} checks failed, so nothing was published. "
                 f"Correct the rows, or the contract assets/contracts/{staged.table.slashed}.yaml.",
                 tuple(check.model_dump() for check in broken),
@@ -309,11 +308,13 @@ class Publisher:
         if found is not None and found != path:
             commit.clone(self._lake.spark, found, path)
         for attempt in range(_ATTEMPTS):
+            said = commit.metadata(self.result, staged.table, staged.partitions)
             try:
                 if staged.changes is None or found is None:
-                    commit.replace(staged.frame, staged.contract, staged.partitions, path, self._metadata(staged))
+                    commit.replace(staged.frame, staged.contract, staged.partitions, path, said)
                 else:
-                    self._commit_merge(staged, path)
+                    assert staged.contract is not None
+                    merge.commit(self._audited[staged.table][1], staged.contract, staged.partitions, path, said)
                 break
             except LakehouseError:
                 raise
@@ -326,11 +327,6 @@ class Publisher:
                     self._audit(staged)  # of all its rows together another table will stand
         self._note_write(staged, path)
         self._save()
-
-    def _commit_merge(self, staged: _Staged, path: Path) -> None:
-        assert staged.contract is not None
-        changes = self._audited[staged.table][1]
-        merge.commit(changes, staged.contract, staged.partitions, path, self._metadata(staged))
 
     def _note_write(self, staged: _Staged, path: Any) -> None:
         published = next(
@@ -349,22 +345,6 @@ class Publisher:
         where = "your sandbox" if self._lake.in_sandbox else "the lake"
         print(f"{staged.table}: {published.rows:,} rows published to {where} as version {published.version}")
 
-    def _metadata(self, staged: _Staged) -> str:
-        result = self.result
-        checks = [check for check in result.checks if check.table == staged.table.dotted]
-        return json.dumps(
-            {
-                "lakehouse": tables.FORMAT,
-                "run_id": result.run_id,
-                "asset": result.asset,
-                "partitions": staged.partitions,
-                "parameters": result.parameters,
-                "inputs": result.inputs,
-                "code": result.code,
-                "checks": {"passed": sum(c.passed for c in checks), "warned": sum(not c.passed for c in checks)},
-            }
-        )
-
     @contextmanager
     def _spending(self, part: str) -> Iterator[None]:
         began, waited = time.monotonic(), spark_seconds()
@@ -382,14 +362,3 @@ class Publisher:
     @property
     def _folder(self) -> Path:
         return record.folder(self._lake._root, self._lake._spec.name, self.result.run_id)
-
-
-def _broke(check: CheckRecord) -> bool:
-    return not check.passed and check.severity != "warn"
-
-
-def describe(check: CheckRecord) -> str:
-    """A check's failure in one line: which, on what, how many rows, a few of the values."""
-    count = f", {check.unexpected:,} row{'s' if check.unexpected > 1 else ''}" if check.unexpected else ""
-    examples = f", as in {', '.join(map(repr, check.examples[:3]))}" if check.examples else ""
-    return f"{check.name}{count}{examples}" + (f" ({check.observed})" if check.observed else "")

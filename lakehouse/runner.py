@@ -11,18 +11,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import resource
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltalog, errors, record, tables, unfinished, upstream
-from lakehouse.errors import Cancelled, CellFailed, CellTimeout, KernelDied, LakehouseError, NotebookError, RunFailed
+from lakehouse import ending, errors, record, unfinished, upstream
+from lakehouse.errors import Cancelled, LakehouseError, NotebookError, RunFailed
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import to_injectable
@@ -30,36 +28,9 @@ from lakehouse.project import Project
 from lakehouse.record import CheckRecord, Result, RunRecord
 from lakehouse.settings import Settings
 from lakehouse.training import keep
+from lakehouse.underway import Run, executed
 
 _FILES = 128
-# How Spark and Delta speak of files that are gone, cut off or changed.
-_DAMAGED = ("FAILED_READ_FILE", "ChecksumException", "Checksum error", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass
-class _Run:
-    """A run under way."""
-
-    asset: TableName
-    spec: NotebookSpec
-    parameters: dict[str, Any]
-    run_id: str
-    root: Path
-    origin: str
-    labels: dict[str, str]
-    waited: float = 0.0
-    force: bool = False
-    behind: dict[str, str] = field(default_factory=dict)
-    kept: Path | None = None
-    environ: dict[str, str] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
-    wall: float = field(default_factory=time.time)
-    oom_kills: int = field(default_factory=lambda: _oom_kills())
-
-    @property
-    def folder(self) -> Path:
-        return self.kept or record.folder(self.root, self.asset, self.run_id)
 
 
 def run(
@@ -87,7 +58,7 @@ def run(
     spec = project.notebook(asset)
     parameters = project.bind(asset, values)
     run_id = record.new_run_id()
-    run = _Run(asset, spec, parameters, run_id, settings.root, origin, dict(labels or {}), waited, force, dict(behind or {}))
+    run = Run(asset, spec, parameters, run_id, settings.root, origin, dict(labels or {}), waited, force, dict(behind or {}))
     record.forget_notebooks(settings.root, asset, settings.keep_notebooks_days)
     _settle_abandoned(spec, settings)
     _make_folder(run)
@@ -95,7 +66,7 @@ def run(
         _execute(run, settings)
         result = _result_of(run)
     except BaseException as error:
-        failure = _explain(error, run)
+        failure = ending.explain(error, run)
         _finish(run, failure)
         keep.settle(run.folder, settings)
         raise failure from None
@@ -113,12 +84,12 @@ def rehearse(
     project = Project.load(settings.project)
     parameters = project.bind(asset, values)
     told = {"LAKEHOUSE_TARGET": "sandbox", **environ}
-    run = _Run(asset, project.notebook(asset), parameters, record.new_run_id(), settings.root, "", {}, kept=folder, environ=told)
+    run = Run(asset, project.notebook(asset), parameters, record.new_run_id(), settings.root, "", {}, kept=folder, environ=told)
     folder.mkdir(parents=True)
     try:
         _execute(run, settings)
     except BaseException as error:
-        failure = _explain(error, run)
+        failure = ending.explain(error, run)
         notebook, _ = _keep_notebook(run, failure)
         if isinstance(failure, RunFailed) and notebook:
             failure.notebook = str(notebook)
@@ -139,15 +110,15 @@ def _settle_abandoned(spec: NotebookSpec, settings: Settings) -> None:
     """Earlier runs that nobody could finish get their notebook, with the cause, and their record."""
     for folder, begun, seconds in unfinished.abandoned(settings.root, spec.name):
         began = time.monotonic() - seconds
-        run = _Run(
-            spec.name, spec, {}, folder.name, settings.root, begun.origin, begun.labels, began=began, wall=begun.wall
+        run = Run(spec.name, spec, {}, folder.name, settings.root, begun.origin, begun.labels, began=began, wall=begun.wall)
+        what = (
+            f"{spec.name.slashed}: cut short in {ending.cell_under_way(run)}: its process was killed, or could not write its record"
         )
-        what = f"{spec.name.slashed}: cut short in {_cell_under_way(run)}: its process was killed, or could not write its record"
-        _finish(run, RunFailed(what, _published_so_far(run)))
+        _finish(run, RunFailed(what, ending.published_so_far(run)))
         keep.settle(folder, settings)
 
 
-def _make_folder(run: _Run) -> None:
+def _make_folder(run: Run) -> None:
     try:
         run.folder.mkdir(parents=True)
         unfinished.begin(run.folder, run.origin, run.labels, run.wall)
@@ -159,7 +130,7 @@ def _make_folder(run: _Run) -> None:
         ) from None
 
 
-def _execute(run: _Run, settings: Settings) -> None:
+def _execute(run: Run, settings: Settings) -> None:
     import papermill
 
     with _run_environment(run, settings):
@@ -182,7 +153,7 @@ def _literal(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _run_environment(run: _Run, settings: Settings) -> Iterator[None]:
+def _run_environment(run: Run, settings: Settings) -> Iterator[None]:
     import uuid
 
     ours = {
@@ -207,7 +178,7 @@ def _run_environment(run: _Run, settings: Settings) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _result_of(run: _Run) -> Result:
+def _result_of(run: Run) -> Result:
     """What the kernel left. Raises NotebookError where the notebook ended without doing what it says it does."""
     result = record.read_result(run.folder)
     if result is None and run.spec.explore:  # it works in the sandbox, which records nothing
@@ -227,97 +198,7 @@ def _result_of(run: _Run) -> Result:
     return result
 
 
-def _explain(error: BaseException, run: _Run) -> LakehouseError:
-    """Whatever ended the run, as one of our errors, in words."""
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    where = f"{run.asset.slashed}"
-    if isinstance(error, PapermillExecutionError):
-        return _cell_error(error, run)
-    if isinstance(error, DeadKernelError):
-        return KernelDied(
-            f"{where}: the kernel died in {_cell_under_way(run)}: {_death(run)}",
-            f"{_published_so_far(run)} Run it again; if memory was short, read fewer partitions at a time.",
-        )
-    if isinstance(error, CellTimeoutError):
-        return CellTimeout(
-            f"{where}: {_cell_under_way(run)} took longer than the time a cell may take",
-            "Raise cell_timeout (LAKEHOUSE_CELL_TIMEOUT, in seconds) or make the cell's work smaller.",
-        )
-    if isinstance(error, LakehouseError):
-        return error
-    if isinstance(error, (KeyboardInterrupt, SystemExit)) or type(error).__name__.endswith("InterruptedError"):
-        return Cancelled(f"{where}: cancelled in {_cell_under_way(run)}", _published_so_far(run))
-    return RunFailed(f"{where}: {type(error).__name__}: {error}", "The run's notebook shows how far it came.")
-
-
-def _published_so_far(run: _Run) -> str:
-    """What of the run can be seen, by the tables' own commits: the kernel may not have lived to tell."""
-    paths = {item.table: tables.lake_path(run.root, item.table) for item in run.spec.writes}
-    done = [
-        table.dotted
-        for table, path in paths.items()
-        if any((commit.ours or {}).get("run_id") == run.run_id for commit in deltalog.commits(path))
-    ]
-    return f"It had published {', '.join(done)}." if done else "Nothing of this run had been published by then."
-
-
-def _cell_error(error: Any, run: _Run) -> LakehouseError:
-    cell = _original_number(error.cell_index, run)
-    first, _, rest = _ANSI.sub("", error.evalue or "").split("\n\nJVM stacktrace")[0].partition("\n")
-    # The library's own refusals name the cell by the kernel's counter; the file's number is better known here.
-    first = re.sub(rf"^{re.escape(run.spec.path.name)}, cell In \[\d+\]: ", "", first)
-    kind = getattr(errors, error.ename, None)
-    if isinstance(kind, type) and issubclass(kind, LakehouseError):
-        return kind(f"{run.asset.slashed}, cell {cell}: {first}", rest)
-    if error.ename == "KeyboardInterrupt":
-        return Cancelled(f"{run.asset.slashed}: cancelled in cell {cell}", _published_so_far(run))
-    if error.ename == "MemoryError":
-        return KernelDied(
-            f"{run.asset.slashed}, cell {cell}: out of memory",
-            "Read fewer partitions at a time, aggregate in Spark before toPandas(), or raise kernel_memory.",
-        )
-    if any(words in (error.evalue or "") for words in _DAMAGED):
-        rest = f"{rest}\n`lakehouse doctor` looks at the lake's files and says what can be done.".strip()
-    if error.ename == "CellExecutionError" and not first:
-        first = "an error that the kernel could not describe: it may have no memory or no open files left"
-    line = next((text.strip() for text in (error.source or "").splitlines() if text.strip()), "")
-    return CellFailed(f"{run.asset.slashed}, cell {cell} ({line[:80]}): {error.ename}: {first}", rest)
-
-
-def _original_number(index: int, run: _Run) -> int:
-    """The cell's number in the user's notebook, counting from 1: papermill put the injected cell after `parameters`."""
-    injected = run.spec.parameters[0].cell if run.spec.parameters else None
-    return index if injected is not None and index >= injected else index + 1
-
-
-def _cell_under_way(run: _Run) -> str:
-    """The cell in which the run ended: the last that papermill began (it calls all of them completed)."""
-    try:
-        cells = _executed(run).cells
-    except (OSError, ValueError):
-        return "its start"
-    for index, cell in reversed(list(enumerate(cells))):
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time"):
-            return f"cell {_original_number(index, run)}"
-    return "its start"
-
-
-def _oom_kills() -> int:
-    """How many processes this machine's kernel has killed for want of memory so far (0 where it does not tell)."""
-    try:
-        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
-    except OSError:
-        return 0
-    return int(found[1]) if found else 0
-
-
-def _death(run: _Run) -> str:
-    return "out of memory, the system killed it" if _oom_kills() > run.oom_kills else "killed (as by kill -9)"
-
-
-def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = None) -> RunRecord:
+def _finish(run: Run, failure: LakehouseError | None, result: Result | None = None) -> RunRecord:
     """Names the executed notebook, writes the record. A failure's notebook begins with the cause in words."""
     result = result or record.read_result(run.folder) or Result(run_id=run.run_id, asset=run.asset.dotted)
     notebook, started = _keep_notebook(run, failure)
@@ -342,20 +223,22 @@ def _finish(run: _Run, failure: LakehouseError | None, result: Result | None = N
     except OSError as error:
         if failure is None:
             what = f"{run.asset.slashed}: done, but its record cannot be written: {error.strerror}"
-            raise RunFailed(what, f"{_published_so_far(run)} Check {run.folder}, then run it again.", str(notebook or "")) from None
+            raise RunFailed(
+                what, f"{ending.published_so_far(run)} Check {run.folder}, then run it again.", str(notebook or "")
+            ) from None
     keep.attach(run.root, result, notebook)
     if isinstance(failure, RunFailed) and notebook:
         failure.notebook = str(notebook)
     return kept
 
 
-def _keep_notebook(run: _Run, failure: LakehouseError | None) -> tuple[Path | None, float]:
+def _keep_notebook(run: Run, failure: LakehouseError | None) -> tuple[Path | None, float]:
     """Puts the executed notebook at its final name; returns it and the seconds until its first cell ran."""
     import nbformat
 
     partial, final = run.folder / record.PARTIAL, run.folder / record.NOTEBOOK
     try:
-        notebook = _executed(run)
+        notebook = executed(run)
         if failure is not None:
             words = "\n".join(f"> {line}" for line in str(failure).splitlines())
             notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**This run failed.**\n\n{words}"))
@@ -365,16 +248,6 @@ def _keep_notebook(run: _Run, failure: LakehouseError | None) -> tuple[Path | No
     except (OSError, ValueError):
         return (partial if partial.exists() else None), 0.0
     return final, _seconds_to_first_cell(notebook, run.wall)
-
-
-def _executed(run: _Run) -> Any:
-    """The notebook as far as it came; as it stands in the project where that was never saved, or only in part."""
-    import nbformat
-
-    for name in (record.PARTIAL, record.NOTEBOOK):
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return nbformat.read(run.folder / name, as_version=4)
-    return nbformat.read(run.spec.path, as_version=4)
 
 
 def _seconds_to_first_cell(notebook: Any, began: float) -> float:

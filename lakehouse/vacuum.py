@@ -88,9 +88,7 @@ def sweep(table: TableName, path: Path, listed: Mapping[Path, tuple[int, float]]
     needed = {file for version in kept if version in known for file in known[version].files}
     named = {file for state in known.values() for file in state.files}
     limit = time.time() - max(older_than, UNCOMMITTED).total_seconds()
-    going = {
-        file: size for file, (size, changed) in listed.items() if file not in needed and (file in named or changed < limit)
-    }
+    going = {file: size for file, (size, changed) in listed.items() if file not in needed and (file in named or changed < limit)}
     lost = [version for version, state in known.items() if version not in kept and not going.keys().isdisjoint(state.files)]
     return Sweep(table, path, held, going, lost, broken, {v: state for v, state in known.items() if v in kept})
 

@@ -103,9 +103,7 @@ def rename(place: Workspace) -> None:
         pytest.param("models.line", 1, UnknownName, "models.line cannot be restored", id="model"),
     ],
 )
-def test_what_cannot_be_is_refused(
-    built: Workspace, table: str, version: int, error: type[LakehouseError], message: str
-) -> None:
+def test_what_cannot_be_is_refused(built: Workspace, table: str, version: int, error: type[LakehouseError], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         back(built, TableName.parse(table), version)
     assert caught.value.hint

@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from lakehouse import kernels, record, runner
+from lakehouse import ending, kernels, record, runner
 from lakehouse.errors import (
     AuditFailed,
     CellFailed,
@@ -349,7 +349,7 @@ def test_a_file_that_spark_cannot_read_is_a_case_for_the_doctor(words: str) -> N
 
     run = SimpleNamespace(asset=TableName("silver", "things"), spec=SimpleNamespace(path=Path("things.ipynb"), parameters=()))
     failed = SimpleNamespace(cell_index=4, evalue=words, ename="SparkException", source="df.count()")
-    found = runner._cell_error(failed, run)  # type: ignore[arg-type]
+    found = ending._cell_error(failed, run)  # type: ignore[arg-type]
     assert words in found.what and "`lakehouse doctor`" in found.hint
     failed.evalue = "[DIVIDE_BY_ZERO] Division by zero."
-    assert "doctor" not in runner._cell_error(failed, run).hint  # type: ignore[arg-type]
+    assert "doctor" not in ending._cell_error(failed, run).hint  # type: ignore[arg-type]

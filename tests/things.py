@@ -105,7 +105,6 @@ SCORES = {"scores.line": contract("scores.line", {**COLUMNS, "score": "double"},
 MONTHS_ALL = ("2013-01", "2013-02", "2013-03")
 
 
-
 @pytest.fixture(scope="session")
 def built(new_workspace: Callable[[str], Workspace]) -> Workspace:
     """The project with everything built, but for the model and its scores."""

@@ -117,8 +117,7 @@ def run_notebook(
     """Run one notebook to the lake, as Dagster would."""
     from rich.console import Console
 
-    from lakehouse import runner, settings
-    from lakehouse.publish import describe
+    from lakehouse import checks, runner, settings
 
     console = Console(highlight=False)
     now = settings.load()
@@ -132,7 +131,7 @@ def run_notebook(
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in model.metrics.items())
         console.print(f"{model.name}: version {model.version}  {metrics}")
     for failed in runner.failed_checks(done.checks):
-        console.print(f"warning: {failed.table}: {describe(failed)}", markup=False)
+        console.print(f"warning: {failed.table}: {checks.in_words(failed)}", markup=False)
     console.print(f"{asset.slashed} in {done.seconds:.1f} s: {done.notebook}", soft_wrap=True)
     return 0
 

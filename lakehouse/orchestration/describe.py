@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse.contract import Column, Contract
-from lakehouse.features import page
+from lakehouse.features import uses
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
 from lakehouse.orchestration import partitions
@@ -122,7 +122,7 @@ def _notebook_metadata(spec: NotebookSpec, output: TableName, contract: Contract
     }
     if contract is not None:
         metadata["dagster/column_schema"] = column_schema(contract)
-        metadata |= {f"feature view: {what}": words for what, words in page.said(contract).items()}
+        metadata |= {f"feature view: {what}": words for what, words in uses.said(contract).items()}
     return metadata
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from lakehouse import deltalog, tables
-from lakehouse.features import page
+from lakehouse.features import uses
 from lakehouse.names import TableName
 from lakehouse.orchestration.safe_notebook import safe_copy
 from lakehouse.project import Project
@@ -91,7 +91,7 @@ def of_view(project: Project, root: Path, table: TableName) -> dict[str, dg.Meta
     contract = project.contracts.get(table)
     if contract is None or contract.feature_view is None:
         return {}
-    used = {f"{use.model} version {use.version}": list(use.made_of) for use in page.uses(project, root, table)}
+    used = {f"{use.model} version {use.version}": list(use.made_of) for use in uses.uses(project, root, table)}
     return {"used by": dg.MetadataValue.json(used)} if used else {}
 
 

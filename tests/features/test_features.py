@@ -12,7 +12,7 @@ import pytest
 from lakehouse.check import check
 from lakehouse.code import explain
 from lakehouse.errors import ContractError, LakehouseError, NotebookError, UndeclaredTable, UnknownName
-from lakehouse.features import page
+from lakehouse.features import page, uses
 from lakehouse.names import TableName
 from lakehouse.notebook import parse
 from lakehouse.orchestration import metadata
@@ -213,7 +213,7 @@ def test_what_a_contract_says_of_features_counts_as_its_readers_code(place: Work
 
 def test_a_views_page_tells_how_it_stands_and_who_uses_it(place: Workspace) -> None:
     project = Project.load(place.project)
-    (use,) = page.uses(project, place.root, TableName("features", "weather"))
+    (use,) = uses.uses(project, place.root, TableName("features", "weather"))
     assert (str(use.model), use.version, use.made_of) == ("models.wind", 1, (0,))
     shown = metadata.of_view(project, place.root, TableName("features", "weather"))["used by"]
     assert shown.value == {"models.wind version 1": [0]}

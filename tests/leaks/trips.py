@@ -84,4 +84,3 @@ def promises() -> dict[str, Any]:
 def promise(columns: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The contract of features.trip."""
     return {"features.trip": contract("features.trip", {**_KEY, **columns}, **{"key": ["id"], "known_at": "asked_at", **more})}
-

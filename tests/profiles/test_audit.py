@@ -40,9 +40,7 @@ def runs(place: Workspace) -> list[Result]:
 
 def test_good_batches_pass_every_check(place: Workspace) -> None:
     found = of_profiles(runs(place)[0])
-    assert list(found) == [
-        f"profile_{kind}" for kind in ("volume", "missing", "distribution", "cardinality", "categories")
-    ]
+    assert list(found) == [f"profile_{kind}" for kind in ("volume", "missing", "distribution", "cardinality", "categories")]
     assert all(check.passed and check.severity == "warn" and check.observed == "" for check in found.values())
 
 

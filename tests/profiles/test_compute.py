@@ -80,7 +80,7 @@ def test_times_are_seconds_in_utc(batches: dict[str, Batch], sample: pd.DataFram
 
 def test_a_table_without_partitions_is_one_batch(spark: SparkSession) -> None:
     frame = spark.sql("select id, date'2013-01-31' as day, 'x' as `an odd name` from range(10)")
-    (key, batch), = compute(frame.selectExpr("*", "cast('infinity' as double) as endless")).items()
+    ((key, batch),) = compute(frame.selectExpr("*", "cast('infinity' as double) as endless")).items()
     assert (key, batch.rows, batch.columns["endless"].missing) == (WHOLE, 10, 10)
     assert batch.columns["an odd name"].values == {"x": 10}
     assert batch.columns["day"].high == 1359590400.0

@@ -1,7 +1,7 @@
 """A project that scores things: features of two months, a model of boosted trees, scores by model and their outcomes.
 
-    features.things ─┬→ models.things ─→ scores.things
-                     └─────────────────────↗
+features.things ─┬→ models.things ─→ scores.things
+                 └─────────────────────↗
 """
 
 from __future__ import annotations

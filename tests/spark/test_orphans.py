@@ -53,9 +53,7 @@ def _end_after(settings: Settings, query: str, seconds: float, folder: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("query", "processes"), [*((query, 0) for query in QUERIES), ("many short jobs", 2), ("a broadcast", 2)]
-)
+@pytest.mark.parametrize(("query", "processes"), [*((query, 0) for query in QUERIES), ("many short jobs", 2), ("a broadcast", 2)])
 def test_nothing_of_a_session_that_was_ended_runs_on(settings: Settings, tmp_path: Path, query: str, processes: int) -> None:
     with work.load(processes):
         for moment in MOMENTS:
