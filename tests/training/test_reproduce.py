@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,16 @@ KILLER = """
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def a_runner() -> Iterator[None]:
+    """This process starts kernels as a runner does, whatever tests before have imported: a JupyterLab's get the sandbox."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "jupyter_server", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
-def trained(points: Workspace) -> Workspace:
+def trained(a_runner: None, points: Workspace) -> Workspace:
     """Two versions, trained in two kernels."""
     with points.running():
         for _ in range(2):
