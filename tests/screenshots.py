@@ -117,11 +117,9 @@ def has_text(text: str) -> str:
 
 def main() -> None:
     dagster = f"http://localhost:{settings.load().dagster_port}"
-    with browser(2000, 1750) as page:
+    with browser(2000, 2450) as page:
         layers = ",".join(f"global@global:{layer}" for layer in LAYERS if layer != "monitoring")
         page.open(f"{dagster}/asset-groups?expanded={layers}", has_text("route_performance"), 6)
-        page.value(_WHOLE_GRAPH)
-        time.sleep(3)
         page.shoot("dagster-lineage.png")
     with browser() as page:
         page.open(f"{dagster}/assets/silver/flights?view=overview", has_text("Column name"), 4)
@@ -134,13 +132,6 @@ def main() -> None:
             page.value(_SHOW_PLOT)
             time.sleep(3)
             page.shoot("jupyterlab.png")
-
-
-# A double click beside the assets zooms to fit.
-_WHOLE_GRAPH = """
-const graph = [...document.querySelectorAll('svg')].sort((a, b) => b.clientWidth - a.clientWidth)[0];
-graph.dispatchEvent(new MouseEvent('dblclick', {bubbles: true}));
-"""
 
 
 _RUN_ALL = """
