@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
 
+REPRODUCES = "LAKEHOUSE_REPRODUCES"
+"""Tells a kernel the folder in which it finds what it is to do again, and leaves what came of it."""
+
 
 def open(name: str) -> Lake:
     """Opens the lake for the notebook called `name`, as in "silver/flights" or "explore/tour".
@@ -64,7 +67,7 @@ def _kind() -> type[Lake]:
         from lakehouse.leaks.probe import Probe
 
         return Probe
-    if os.environ.get("LAKEHOUSE_REPRODUCES"):
+    if os.environ.get(REPRODUCES):
         from lakehouse.training.again import Again
 
         return Again

@@ -8,13 +8,12 @@ imported. One process runs one notebook at a time: a run's variables travel to i
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from lakehouse.record import CheckRecord, Result, RunRecord
 from lakehouse.settings import Settings
 from lakehouse.training import keep
 from lakehouse.underway import Run, executed
+from lakehouse.variables import variables
 
 _FILES = 128
 
@@ -133,7 +133,7 @@ def _make_folder(run: Run) -> None:
 def _execute(run: Run, settings: Settings) -> None:
     import papermill
 
-    with _run_environment(run, settings):
+    with variables(_told(run, settings)):
         papermill.execute_notebook(
             _literal(run.spec.path),
             _literal(run.folder / record.PARTIAL),
@@ -152,11 +152,11 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-@contextlib.contextmanager
-def _run_environment(run: Run, settings: Settings) -> Iterator[None]:
+def _told(run: Run, settings: Settings) -> dict[str, str]:
+    """What the kernel is told, by the variables that it inherits."""
     import uuid
 
-    ours = {
+    return {
         "LAKEHOUSE_PROJECT": str(settings.project),
         "LAKEHOUSE_ROOT": str(settings.root),
         "LAKEHOUSE_TARGET": "lake",
@@ -166,16 +166,6 @@ def _run_environment(run: Run, settings: Settings) -> Iterator[None]:
         upstream.TOLD: json.dumps(run.behind),
         **run.environ,
     }
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _result_of(run: Run) -> Result:

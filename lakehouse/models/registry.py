@@ -55,8 +55,7 @@ def registered(settings: Settings) -> list[Registered]:
         client = mlflow.MlflowClient()
         for model in client.search_registered_models():
             for version in client.search_model_versions(f"name = '{model.name}'"):
-                aliases = tuple(sorted(alias for alias, number in model.aliases.items() if str(number) == str(version.version)))
-                found.append(_registered(client, version, aliases))
+                found.append(_registered(client, version, model.aliases))
     return sorted(found, key=lambda one: (one.name, one.version))
 
 
@@ -70,14 +69,16 @@ def aliases(settings: Settings) -> dict[tuple[str, int], tuple[str, ...]]:
     return {version: tuple(names) for version, names in found.items()}
 
 
-def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: tuple[str, ...]) -> Registered:
+def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: Mapping[str, str]) -> Registered:
+    """A version, with those of its model's `aliases` (their versions by name) that name it."""
+    own = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(version.version)))
     run = client.get_run(version.run_id)
     metrics, used = dict(run.data.metrics), {}
     for key in [key for key in metrics if key.startswith(SYSTEM)]:
         used[key.removeprefix(SYSTEM)] = metrics.pop(key)
     at = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
     tags = {**run.data.tags, **version.tags}
-    return Registered(version.name, int(version.version), aliases, _trained_on(run), version.run_id, at, metrics, used, tags)
+    return Registered(version.name, int(version.version), own, _trained_on(run), version.run_id, at, metrics, used, tags)
 
 
 def _trained_on(run: mlflow.entities.Run) -> dict[str, int]:
@@ -91,9 +92,7 @@ def find(settings: Settings, name: TableName, wanted: int | str) -> Registered:
     with store.opened(settings):
         client = mlflow.MlflowClient()
         found = record_of(name, wanted)
-        known = client.get_registered_model(name.dotted).aliases
-        aliases = tuple(sorted(alias for alias, number in known.items() if str(number) == str(found.version)))
-        return _registered(client, found, aliases)
+        return _registered(client, found, client.get_registered_model(name.dotted).aliases)
 
 
 def facts_of(settings: Settings, one: Registered) -> dict[str, Any]:

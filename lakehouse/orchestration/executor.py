@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.multiprocess import MultiprocessExecutor
+
+from lakehouse.variables import variables
 
 # Libraries that start threads when imported, told not to: Arrow's allocator, BLAS, OpenMP.
 _SINGLE_THREADED = {
@@ -59,7 +59,8 @@ def preload() -> None:
     # nbformat imports jsonschema, which takes every checker of formats that it finds; this one compiles 38 grammars
     # when imported (two seconds), and no notebook's schema asks for its formats. jsonschema goes on without it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    with _environment(_SINGLE_THREADED):
+    # For a while only: kernels started later must not inherit them.
+    with variables({name: value for name, value in _SINGLE_THREADED.items() if name not in os.environ}):
         import nbclient  # noqa: F401
         import nbconvert  # noqa: F401
         import papermill  # noqa: F401
@@ -67,15 +68,3 @@ def preload() -> None:
         import lakehouse.plan
         import lakehouse.profiles.shown
         import lakehouse.runner  # noqa: F401
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Sets variables for a while: kernels started later must not inherit them."""
-    added = [name for name in values if name not in os.environ]
-    os.environ.update({name: values[name] for name in added})
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]

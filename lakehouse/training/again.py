@@ -11,12 +11,10 @@ from pydantic import BaseModel
 
 from lakehouse import record, tables
 from lakehouse.errors import NotebookError, UntrustedModel
-from lakehouse.lake import Lake
+from lakehouse.lake import REPRODUCES, Lake
 from lakehouse.names import TableName
 from lakehouse.training.notes import Notes, digest, fingerprint, predict
 
-VARIABLE = "LAKEHOUSE_REPRODUCES"
-"""Tells a kernel the folder in which it finds what it is to do again, and leaves what came of it."""
 _ORDER, _FOUND = "order.json", "found.json"
 
 
@@ -61,7 +59,7 @@ class Again(Lake):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._folder = Path(os.environ[VARIABLE])
+        self._folder = Path(os.environ[REPRODUCES])
         self._order = Order.model_validate_json((self._folder / _ORDER).read_text())
         self._resolver = tables.Resolver(self._root)
         self._pins = {TableName.parse(name): version for name, version in self._order.pins.items()}

@@ -18,6 +18,7 @@ from lakehouse.names import TableName
 from lakehouse.project import Project
 from lakehouse.settings import Settings
 from lakehouse.source import Stream
+from lakehouse.variables import variables
 
 
 @contextmanager
@@ -49,15 +50,8 @@ def _sharing(lake: Settings, place: Settings) -> Iterator[None]:
     """Kernels are told by the environment to use the lake's own Spark server and fork process: two more would take
     as much memory again."""
     wanted = {"LAKEHOUSE_SPARK": str(place.spark), SHARED: str(lake.root)}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
+    with variables(wanted):
         yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
 
 
 def link(lake: Path, into: Path, table: TableName, until: datetime) -> int:

@@ -14,12 +14,13 @@ from typing import Any, Literal
 from lakehouse import deltafiles, raw, runner, tables
 from lakehouse.errors import LakeError, RunFailed, UnknownName
 from lakehouse.kernels import repeatable
+from lakehouse.lake import REPRODUCES
 from lakehouse.names import TableName
 from lakehouse.processes import is_alive, this_process
 from lakehouse.project import Project
 from lakehouse.settings import Settings
 from lakehouse.training import fromraw
-from lakehouse.training.again import VARIABLE, Found, Order
+from lakehouse.training.again import Found, Order
 from lakehouse.training.source import Code, code_of
 from lakehouse.training.which import Which
 
@@ -99,7 +100,7 @@ def _train(here: Settings, facts: Mapping[str, Any], verdict: Verdict, folder: P
         Order(model=verdict.model, version=verdict.version, lake=here.root, pins=pins).save(folder)
         tell(f"training {verdict.model} again, as run {facts['run']} did")
         values = _values(Project.load(here.project), asset, facts)
-        told = {VARIABLE: str(folder), **repeatable.environment(here.kernel_threads)}
+        told = {REPRODUCES: str(folder), **repeatable.environment(here.kernel_threads)}
         try:
             notebook = runner.rehearse(asset, values, place, folder / "run", told)
         except RunFailed as error:

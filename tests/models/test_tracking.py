@@ -36,20 +36,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def rows() -> Any:
-    import pandas as pd
-
-    return pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "y": [1.0, 0.0, 1.0, 0.0]})
-
-
-@pytest.fixture(scope="module")
-def fitted(rows: Any) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression().fit(rows, [0, 0, 1, 1])
-
-
-@pytest.fixture(scope="module")
 def logged(place: Settings, fitted: Any, rows: Any) -> ModelVersion:
     notes = Notes(sets=[TrainingSet("gold.features", 7, 4, 10, "month <= 2013-09", 0)], oddities=["z has one value only"])
     notes.keep(rows)
