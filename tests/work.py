@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from lakehouse import services
 from lakehouse.settings import Settings
@@ -27,12 +29,35 @@ def is_idle(settings: Settings) -> bool:
 
 
 def becomes_idle(settings: Settings, seconds: float) -> bool:
-    """Whether it does within `seconds`."""
+    """Whether it does within `seconds`; where not, prints what it is at instead."""
     deadline = time.monotonic() + seconds
     while not is_idle(settings):
         if time.monotonic() > deadline:
+            _print_threads(settings)
             return False
     return True
+
+
+def _print_threads(settings: Settings) -> None:
+    """The stacks of the server's threads that compute, as Java writes them into the server's log."""
+    service = services.read(settings, server.NAME)
+    process = service.process() if service else None
+    assert service is not None and process is not None
+    log = Path(service.log)
+    written = log.stat().st_size
+    before = {thread.id: thread.user_time + thread.system_time for thread in process.threads()}
+    time.sleep(1)
+    after = {thread.id: thread.user_time + thread.system_time for thread in process.threads()}
+    process.send_signal(signal.SIGQUIT)
+    time.sleep(2)
+    stacks = log.read_bytes()[written:].decode(errors="replace").split("\n\n")
+    for thread, seconds in after.items():
+        if seconds - before.get(thread, seconds) > 0.05:
+            print(
+                thread,
+                f"{seconds - before[thread]:.2f} s",
+                *(stack for stack in stacks if f"nid={thread:#x} " in stack or f"nid={thread} " in stack),
+            )
 
 
 @contextlib.contextmanager
