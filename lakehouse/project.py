@@ -18,7 +18,9 @@ from lakehouse.errors import NotebookError, PartitionError, UnknownName
 from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
-from lakehouse.partitions import PartitionSpace
+from lakehouse.partitions import ALL, PartitionSpace
+from lakehouse.promotion import contract as promotion
+from lakehouse.promotion.contract import ModelContract
 from lakehouse.source import Source, Stream
 
 
@@ -33,6 +35,7 @@ class Project:
     notebooks: Mapping[TableName, NotebookSpec]
     explore: Mapping[TableName, NotebookSpec]
     contracts: Mapping[TableName, Contract]
+    model_contracts: Mapping[TableName, ModelContract] = field(default_factory=dict)
     problems: list[Finding] = field(default_factory=list)
 
     @classmethod
@@ -45,6 +48,7 @@ class Project:
             notebooks={name: spec for name, spec in specs.items() if not spec.explore},
             explore={name: spec for name, spec in specs.items() if spec.explore},
             contracts=_contracts(path, problems),
+            model_contracts=_model_contracts(path, problems),
             problems=problems,
         )
 
@@ -70,6 +74,25 @@ class Project:
     def writer_of(self, table: TableName) -> TableName | None:
         """The asset that writes a table or model, or None."""
         return self.writers.get(table, (None,))[0]
+
+    @cached_property
+    def judges(self) -> Mapping[TableName, tuple[TableName, ...]]:
+        """For each model that is judged, the notebooks that do (`lake.promote`): one, when nothing is wrong."""
+        found: dict[TableName, list[TableName]] = {}
+        for name, spec in sorted(self.notebooks.items()):
+            for model in dict.fromkeys(write.table for write in spec.models_judged):
+                found.setdefault(model, []).append(name)
+        return {model: tuple(names) for model, names in found.items()}
+
+    def judge_of(self, model: TableName) -> TableName | None:
+        """The notebook that judges a model, or None: then each new version is its champion at once."""
+        return self.judges.get(model, (None,))[0]
+
+    def judges_above(self, spec: NotebookSpec) -> tuple[TableName, ...]:
+        """The notebooks that judge the models whose champion `spec` loads or scores, sorted."""
+        champions = {read.table for read in spec.models_read if read.coverage != ALL}
+        found = {judge for model in champions if (judge := self.judge_of(model)) is not None}
+        return tuple(sorted(found - {spec.name}))
 
     @property
     def tables(self) -> tuple[TableName, ...]:
@@ -130,19 +153,18 @@ class Project:
         above: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
         below: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
         for name, spec in self.notebooks.items():
-            for table in (*spec.inputs, *self.referenced(spec)):
-                writer = self.writer_of(table)
-                if writer is not None and writer != name:
-                    above[name].add(writer)
-                    below[writer].add(name)
+            writers = {self.writer_of(table) for table in (*spec.inputs, *self.referenced(spec))}
+            for writer in {*writers, *self.judges_above(spec)} - {None, name}:
+                above[name].add(writer)
+                below[writer].add(name)
         return _sorted(above), _sorted(below)
 
     def parents(self, asset: TableName) -> tuple[TableName, ...]:
-        """The assets that it reads from or refers to, sorted."""
+        """The assets that it reads from or refers to, and those that judge a model whose champion it uses; sorted."""
         return self._edges[0].get(asset, ())
 
     def children(self, asset: TableName) -> tuple[TableName, ...]:
-        """The assets that read from it or refer to it, sorted."""
+        """The assets that read from it or refer to it, or use the champion of a model that it judges; sorted."""
         return self._edges[1].get(asset, ())
 
     def ancestors(self, asset: TableName) -> set[TableName]:
@@ -243,11 +265,24 @@ def _notebooks(path: Path, problems: list[Finding]) -> dict[TableName, NotebookS
 
 def _contracts(path: Path, problems: list[Finding]) -> dict[TableName, Contract]:
     found: dict[TableName, Contract] = {}
-    for file in sorted((path / contracts.FOLDER).rglob("*.y*ml")):
+    folder = path / contracts.FOLDER
+    for file in sorted(folder.rglob("*.y*ml")):
+        if file.parent == folder / promotion.LAYER:
+            continue  # what a model promises is written otherwise
         contract, findings = contracts.examine(file, file.relative_to(path).as_posix())
         problems.extend(findings)
         if contract is not None:
             found.setdefault(contract.table, contract)
+    return found
+
+
+def _model_contracts(path: Path, problems: list[Finding]) -> dict[TableName, ModelContract]:
+    found: dict[TableName, ModelContract] = {}
+    for file in sorted((path / contracts.FOLDER / promotion.LAYER).glob("*.y*ml")):
+        contract, findings = promotion.examine(file, file.relative_to(path).as_posix())
+        problems.extend(findings)
+        if contract is not None:
+            found.setdefault(contract.model, contract)
     return found
 
 
