@@ -51,7 +51,7 @@ REFUSED = [
     ),
     pytest.param(
         challengers.BAD_ON_RED,
-        {"gates": {"fairness": {"gap": 0.6}}},
+        {"gates": {"fairness": {"gap": 0.6}, "calibrated": {"at_most": 0.08}}},
         ["slices"],
         ["line red: log loss worse by", "on 900 rows; 0.02 is tolerated"],
         id="one line worse",
