@@ -47,6 +47,10 @@ class StoredModel:
         """Ready to predict. Raises UntrustedModel where its files are not those that were registered."""
         return LoadedModel(self.name, self.version, self.run_id, trust.opened(self.files, self.digest, str(self)))
 
+    def hold(self) -> None:
+        """Raises UntrustedModel where its files are gone, or not those that were registered."""
+        trust.hold(self.files, self.digest, str(self))
+
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
 
