@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lakehouse import ledger, runner
+from lakehouse.cli import compare as command
 from lakehouse.errors import LakehouseError
 from lakehouse.names import TableName
 from lakehouse.project import Project
@@ -126,7 +127,7 @@ def test_its_page_tells_who_was_promoted_and_who_refused_and_why(place: Workspac
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["promoted", "refused"]
 
 
-def test_two_versions_are_compared_where_they_met(place: Workspace) -> None:
+def test_two_versions_are_compared_where_they_met(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     found = compare.compare(Project.load(place.project), place.root, MODEL, 1, 2)
     whole = found.lines[(found.lines["slice_kind"] == "all") & (found.lines["measure"] == "log_loss")].iloc[0]
     assert whole["gain"] < whole["high"] < 0 and whole["sure"]
@@ -135,6 +136,15 @@ def test_two_versions_are_compared_where_they_met(place: Workspace) -> None:
     assert list(turned.better(2)["gain"]) == list(-found.better(2)["gain"])
     with pytest.raises(LakehouseError, match="version 7 was not measured by evaluation/rides"):
         compare.compare(Project.load(place.project), place.root, MODEL, 1, 7)
+    capsys.readouterr()
+    with place.running():
+        assert command.compare("rides/1", "@champion") == 0
+        shown = capsys.readouterr().out
+        assert command.card("rides@champion") == 0
+    assert "models.rides version 1 beside version 2, on the same rows" in shown
+    assert "version 2 is better by more than noise" in shown and "line red" in shown
+    assert "Version 1 is better by more than noise on no slice." in shown
+    assert "Tells late rides." in capsys.readouterr().out
 
 
 def test_a_leaky_challenger_is_brilliant_and_refused(place: Workspace, probe: Probed) -> None:
