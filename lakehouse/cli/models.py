@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakehouse.cli import promotion
+from lakehouse.cli import compare, promotion
 from lakehouse.cli.history import console_of_whole_lines, print_tree, when
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def register(app: typer.Typer) -> None:
     group.command("list")(listing)
     group.command("show")(show)
     group.command("reproduce")(reproduce)
+    group.command("compare")(compare.compare)
+    group.command("card")(compare.card)
     promotion.register(group)
     app.add_typer(group, name="models")
 

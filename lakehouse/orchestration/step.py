@@ -14,12 +14,13 @@ from lakehouse.errors import LakehouseError
 from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, last_good, metadata, profiles
+from lakehouse.orchestration import checks, describe, last_good, leaks, metadata, profiles, verdicts
 from lakehouse.orchestration.failure import failed
 from lakehouse.orchestration.grouping import Piece
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
 from lakehouse.plan import Step, plan
 from lakehouse.project import Project
+from lakehouse.promotion import probing
 from lakehouse.record import RunRecord
 from lakehouse.settings import Settings
 from lakehouse.source import Stream
@@ -57,6 +58,8 @@ class Steps:
         try:
             with one_interrupt():
                 end_with_run()
+                for outcome in probing.ensure(self.project, self.settings, spec):
+                    context.instance.report_runless_asset_event(leaks.evaluation(outcome))
                 done = runner.run(
                     spec.name,
                     values,
@@ -71,6 +74,8 @@ class Steps:
             ended = self._record_of(context.run_id, spec.name)
             yield from self._checks(spec, ended, complete=False)
             raise failed(error, _of_failure(ended), context.retry_number) from None
+        for shown in verdicts.pages(self.settings.root, spec):
+            context.log_event(shown)
         yield from self._results(context, spec, keys, done)
 
     def landing(self, context: dg.AssetExecutionContext, table: TableName) -> Results:
@@ -183,6 +188,7 @@ class Steps:
             contract = self.project.contracts.get(output)
             if contract is not None:
                 yield from checks.results(output, contract, done.checks if done else [], complete=complete)
+        yield from verdicts.results(self.project, spec, done)
 
     def _waited(self, context: dg.AssetExecutionContext, asset: TableName) -> float:
         """Seconds since all that it reads from was there: since the last of its parents in this run, or the run's start."""
