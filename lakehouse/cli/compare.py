@@ -77,8 +77,10 @@ def _table(lines: Any, found: Comparison, title: str) -> Table:
         column.justify = "right"
     for line in lines.itertuples():
         where = "all" if line.slice_kind == "all" else f"{line.slice_kind} {line.slice}"
-        interval = "" if line.low != line.low else f"{line.low:+.4f} to {line.high:+.4f}"
-        values = (f"{line.one:.4f}", f"{line.other:.4f}", f"{line.gain:+.4f}", interval, f"{int(line.rows):,}")
+        digits = 4 if abs(line.one) < 10 else 1
+        interval = "" if line.low != line.low else f"{line.low:+,.{digits}f} to {line.high:+,.{digits}f}"
+        told = (f"{line.one:,.{digits}f}", f"{line.other:,.{digits}f}", f"{line.gain:+,.{digits}f}")
+        values = (*told, interval, f"{int(line.rows):,}")
         shown.add_row(where, line.measure.replace("_", " "), *values)
     return shown
 
