@@ -10,7 +10,7 @@ from lakehouse import sqlnames
 from lakehouse.errors import LakehouseError
 from lakehouse.finding import Findings
 from lakehouse.names import TableName
-from lakehouse.partitions import NEW, OWN, Coverage, parse_coverage
+from lakehouse.partitions import ALL, NEW, OWN, Coverage, parse_coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,10 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One place that reads `table` (or a model), with the partitions it covers; `view` says that it is a feature view's."""
+    """One place that reads `table` (or a model), with the partitions it covers; `view` says that it is a feature view's.
+
+    Of a model "own" is the champion, and "all" its versions, of which the newest is a challenger (`lake.contest`).
+    """
 
     table: TableName
     coverage: Coverage
@@ -35,7 +38,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One place that writes `table` (or logs a model); `merged` says that it does so by key."""
+    """One place that writes `table` (or logs or judges a model); `merged` says that it does so by key."""
 
     table: TableName
     cell: int
@@ -54,6 +57,7 @@ class LakeCalls:
     writes: list[Write] = field(default_factory=list)
     models_read: list[Read] = field(default_factory=list)
     models_written: list[Write] = field(default_factory=list)
+    models_judged: list[Write] = field(default_factory=list)
 
 
 def collect(trees: list[tuple[int, ast.Module]], problems: Findings, *, explore: bool = False) -> LakeCalls:
@@ -241,6 +245,18 @@ def _score(calls: LakeCalls, cell: int, node: ast.Call) -> None:
         calls.models_read.append(Read(model, OWN, cell, node.lineno))
 
 
+def _contest(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    model = _model(calls, cell, node, 0, "lake.contest")
+    if model is not None:
+        calls.models_read.append(Read(model, ALL, cell, node.lineno))
+
+
+def _promote(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+    model = _model(calls, cell, node, 0, "lake.promote")
+    if model is not None:
+        calls.models_judged.append(Write(model, cell, node.lineno))
+
+
 _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "read": _read,
     "sql": _sql,
@@ -251,6 +267,8 @@ _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "log_model": _log_model,
     "load_model": _load_model,
     "score": _score,
+    "contest": _contest,
+    "promote": _promote,
 }
 
 

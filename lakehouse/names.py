@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from lakehouse.errors import UnknownName
 
-LAYERS = ("raw", "bronze", "silver", "gold", "features", "models", "scores", "monitoring")
+LAYERS = ("raw", "bronze", "silver", "gold", "features", "models", "evaluation", "scores", "monitoring")
 # A folder of notebooks, not a layer of tables: what is tried here is nobody's input.
 EXPLORE = "explore"
 

@@ -40,6 +40,7 @@ class NotebookSpec:
     writes: tuple[Write, ...]
     models_read: tuple[Read, ...]
     models_written: tuple[Write, ...]
+    models_judged: tuple[Write, ...]
     document: Document
     problems: tuple[Finding, ...]
 
@@ -116,6 +117,7 @@ def parse(path: Path, project: Path) -> NotebookSpec:
         writes=tuple(found.writes),
         models_read=tuple(found.models_read),
         models_written=tuple(found.models_written),
+        models_judged=tuple(found.models_judged),
         document=document,
         problems=tuple(sorted(set(problems.found))),
     )

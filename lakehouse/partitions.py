@@ -17,6 +17,7 @@ of which a run reads what came since the run before it."""
 
 OWN: Coverage = "own"
 NEW: Coverage = "new"
+ALL: Coverage = "all"
 
 
 class month(str):

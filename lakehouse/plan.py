@@ -83,6 +83,8 @@ class _Planner:
         spec = self.project.notebooks.get(asset)
         for output in spec.outputs if spec else (asset,):
             self.moving[output] = None if partitions is None else set(partitions)
+        for judged in spec.models_judged if spec else ():
+            self.moving[judged.table] = None
         return Step(asset, partitions or (), causes)
 
     def _reasons(self, asset: TableName, key: month | None) -> tuple[Reason, ...]:

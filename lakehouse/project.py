@@ -18,7 +18,7 @@ from lakehouse.errors import NotebookError, PartitionError, UnknownName
 from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
-from lakehouse.partitions import PartitionSpace
+from lakehouse.partitions import ALL, PartitionSpace
 from lakehouse.source import Source, Stream
 
 
@@ -70,6 +70,25 @@ class Project:
     def writer_of(self, table: TableName) -> TableName | None:
         """The asset that writes a table or model, or None."""
         return self.writers.get(table, (None,))[0]
+
+    @cached_property
+    def judges(self) -> Mapping[TableName, tuple[TableName, ...]]:
+        """For each model that is judged, the notebooks that do (`lake.promote`): one, when nothing is wrong."""
+        found: dict[TableName, list[TableName]] = {}
+        for name, spec in sorted(self.notebooks.items()):
+            for model in dict.fromkeys(write.table for write in spec.models_judged):
+                found.setdefault(model, []).append(name)
+        return {model: tuple(names) for model, names in found.items()}
+
+    def judge_of(self, model: TableName) -> TableName | None:
+        """The notebook that judges a model, or None: then each new version is its champion at once."""
+        return self.judges.get(model, (None,))[0]
+
+    def judges_above(self, spec: NotebookSpec) -> tuple[TableName, ...]:
+        """The notebooks that judge the models whose champion `spec` loads or scores, sorted."""
+        champions = {read.table for read in spec.models_read if read.coverage != ALL}
+        found = {judge for model in champions if (judge := self.judge_of(model)) is not None}
+        return tuple(sorted(found - {spec.name}))
 
     @property
     def tables(self) -> tuple[TableName, ...]:
@@ -130,19 +149,18 @@ class Project:
         above: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
         below: dict[TableName, set[TableName]] = {asset: set() for asset in self.assets}
         for name, spec in self.notebooks.items():
-            for table in (*spec.inputs, *self.referenced(spec)):
-                writer = self.writer_of(table)
-                if writer is not None and writer != name:
-                    above[name].add(writer)
-                    below[writer].add(name)
+            writers = {self.writer_of(table) for table in (*spec.inputs, *self.referenced(spec))}
+            for writer in {*writers, *self.judges_above(spec)} - {None, name}:
+                above[name].add(writer)
+                below[writer].add(name)
         return _sorted(above), _sorted(below)
 
     def parents(self, asset: TableName) -> tuple[TableName, ...]:
-        """The assets that it reads from or refers to, sorted."""
+        """The assets that it reads from or refers to, and those that judge a model whose champion it uses; sorted."""
         return self._edges[0].get(asset, ())
 
     def children(self, asset: TableName) -> tuple[TableName, ...]:
-        """The assets that read from it or refer to it, sorted."""
+        """The assets that read from it or refer to it, or use the champion of a model that it judges; sorted."""
         return self._edges[1].get(asset, ())
 
     def ancestors(self, asset: TableName) -> set[TableName]:

@@ -43,7 +43,7 @@ def check(spec: NotebookSpec, project: Path) -> Iterator[Finding]:
 
 def _after_the_write(spec: NotebookSpec) -> Iterator[Finding]:
     """What fails after the last write fails a run whose table is published already."""
-    written = max(((write.cell, write.line) for write in (*spec.writes, *spec.models_written)), default=None)
+    written = max(((write.cell, write.line) for write in (*spec.writes, *spec.models_written, *spec.models_judged)), default=None)
     last = next((cell for cell in reversed(spec.code_cells) if _tree(cell).body), None)
     if written is None or last is None:
         return

@@ -165,3 +165,36 @@ def test_an_empty_project_is_a_project(tmp_path: Path) -> None:
 def test_loading_runs_no_sources(tmp_path: Path) -> None:
     path = project(tmp_path, {"silver/c": copies("bronze.x", "silver.c")}, sources="raise RuntimeError('run')")
     assert Project.load(path).notebook("silver/c")
+
+
+def judged(folder: Path) -> Project:
+    """models.m is trained, then judged by evaluation/m; scores/a and scores/b use its champion, scores/c its versions."""
+    judging = notebook(
+        "evaluation/m", 'found = lake.contest("models.m")', 'lake.write(found, "evaluation.m")', 'lake.promote("models.m", found)'
+    )
+    made = {
+        "gold/both": copies("raw.things", "gold.both"),
+        "models/m": notebook("models/m", 'lake.log_model(lake.read("gold.both"), "models.m")'),
+        "evaluation/m": judging,
+        "scores/a": notebook("scores/a", 'lake.write(lake.load_model("models.m"), "scores.a")'),
+        "scores/b": notebook("scores/b", 'lake.write(lake.score(lake.read("gold.both"), "models.m", keep=[]), "scores.b")'),
+        "scores/c": notebook("scores/c", 'lake.write(lake.contest("models.m"), "scores.c")'),
+    }
+    tables = ["gold.both", "evaluation.m", "scores.a", "scores.b", "scores.c"]
+    return Project.load(project(folder, made, {table: contract(table) for table in tables}, RAW_SOURCE))
+
+
+def test_who_uses_a_champion_stands_below_the_notebook_that_judges_it(tmp_path: Path) -> None:
+    found = judged(tmp_path)
+    assert found.problems == []
+    judge, model = TableName("evaluation", "m"), TableName("models", "m")
+    assert found.judge_of(model) == judge
+    assert found.judge_of(TableName("models", "other")) is None
+    assert names(found.parents(judge)) == ["models/m"]
+    assert names(found.parents(TableName("scores", "a"))) == ["evaluation/m", "models/m"]
+    assert names(found.parents(TableName("scores", "b"))) == ["evaluation/m", "gold/both", "models/m"]
+    assert names(found.parents(TableName("scores", "c"))) == ["models/m"]
+    assert names(found.select(["evaluation/m+"])) == ["evaluation/m", "scores/a", "scores/b"]
+    assert names(found.order()) == [
+        "raw/things", "gold/both", "models/m", "evaluation/m", "scores/a", "scores/b", "scores/c",
+    ]  # fmt: skip

@@ -153,6 +153,8 @@ def show_notebook(notebook: Annotated[str, typer.Argument(help="notebooks/silver
         table.add_row("reads", f"{read.table} (partitions {read.coverage}, cell {read.cell})")
     for write in (*spec.writes, *spec.models_written):
         table.add_row("writes", f"{write.table} (cell {write.cell})")
+    for judged in spec.models_judged:
+        table.add_row("judges", f"{judged.table} (cell {judged.cell})")
     for item in spec.parameters:
         table.add_row("parameter", f"{item.name}: {item.type} = {item.default}  {item.help}")
     Console(highlight=False).print(table)

@@ -84,6 +84,9 @@ def _dependencies(project: Project, spec: NotebookSpec, output: TableName) -> It
         coverages = [read.coverage for read in (*spec.reads, *spec.models_read) if read.table == table]
         mapping = partitions.mapping(coverages, project.partitions_of(table), own)
         yield dg.AssetDep(key(table), partition_mapping=mapping)
+    for judge in project.judges_above(spec):
+        if judge not in spec.inputs:
+            yield dg.AssetDep(key(judge), partition_mapping=partitions.mapping(["all"], project.partitions_of(judge), own))
     for table in project.referenced(spec):
         if table not in spec.inputs and project.writer_of(table) is not None:
             yield dg.AssetDep(key(table), partition_mapping=partitions.mapping(["all"], project.partitions_of(table), own))

@@ -69,10 +69,12 @@ def _takeable(waiting: list[Piece], needs: dict[Piece, set[Piece]], months: tupl
 
 
 def reads(project: Project, piece: Piece, other: Piece) -> bool:
-    """Whether `piece` reads something that `other` writes, or refers to it."""
+    """Whether `piece` reads something that `other` writes, or refers to it, or uses a champion that it judges."""
     spec = project.notebooks.get(piece.asset)
     if spec is None or other.asset == piece.asset:
         return False
+    if other.asset in project.judges_above(spec):
+        return True
     if any(project.writer_of(table) == other.asset for table in project.referenced(spec) if table not in spec.inputs):
         return True
     for read in (*spec.reads, *spec.models_read):
