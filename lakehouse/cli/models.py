@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakehouse.cli.history import console_of_whole_lines, print_tree, when
+from lakehouse.cli.retrain import retrain
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(listing)
     group.command("show")(show)
     group.command("reproduce")(reproduce)
+    group.command("retrain")(retrain)
     app.add_typer(group, name="models")
 
 

@@ -55,7 +55,6 @@ def labels(root: Path, outcome: Outcome) -> dict[month, Labels]:
 
 def read(root: Path, outcome: Outcome) -> dict[month, Labels]:
     """The same in this process."""
-    import numpy as np
     import pyarrow
     from pyarrow import parquet
 
