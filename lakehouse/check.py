@@ -17,6 +17,7 @@ from lakehouse.notebook import NotebookSpec
 from lakehouse.parameters import Parameter, ParameterType
 from lakehouse.partitions import NEW, PartitionSpace
 from lakehouse.project import Project
+from lakehouse.promotion import findings as promotions
 
 __all__ = ["Finding", "check"]
 
@@ -47,6 +48,7 @@ def check(path: Path, *, form: bool = True, root: Path | None = None) -> list[Fi
     found.update(_unused_contracts(project))
     found.update(_references(project))
     found.update(_parities(project))
+    found.update(promotions.findings(project))
     found.update(_cycles(project))
     if root is not None:
         found.update(versions.findings(project, root))

@@ -182,16 +182,21 @@ def examine(path: Path, file: str = "") -> tuple[Contract | None, list[Finding]]
     try:
         data, lines = yamllines.read(path)
     except ContractError as error:
-        line = re.match(r"line (\d+): ", error.what)
-        message = error.what[line.end() :] if line else error.what
-        return None, [Finding(file, 0, int(line[1]) if line else 1, RULE, message, error.hint)]
+        return None, [unreadable(error, file)]
     try:
         contract = Contract.model_validate(data)
         wrong = list(_cross_checks(contract, path))
     except ValidationError as error:
         contract = None
-        wrong = [_sentence(one) for one in error.errors()]
+        wrong = [sentence(one, _KNOWN_KEYS) for one in error.errors()]
     return contract, [Finding(file, 0, yamllines.line_of(at, lines), RULE, message, hint) for at, message, hint in wrong]
+
+
+def unreadable(error: ContractError, file: str) -> Finding:
+    """What `yamllines.read` raised, as a finding in `file`."""
+    line = re.match(r"line (\d+): ", error.what)
+    message = error.what[line.end() :] if line else error.what
+    return Finding(file, 0, int(line[1]) if line else 1, RULE, message, error.hint)
 
 
 def _cross_checks(contract: Contract, path: Path) -> Iterator[tuple[Place, str, str]]:
@@ -275,12 +280,12 @@ _KNOWN_KEYS: dict[Place, tuple[str, ...]] = {
 }
 
 
-def _sentence(error: Any) -> tuple[Place, str, str]:
-    """One of pydantic's errors: where, a sentence with key and value, what to do."""
+def sentence(error: Any, keys: Mapping[Place, tuple[str, ...]]) -> tuple[Place, str, str]:
+    """One of pydantic's errors: where, a sentence with key and value, what to do; `keys` are those known at each place."""
     at = tuple(str(part) for part in error["loc"] if not str(part).startswith("["))
     key, kind, said = ".".join(at), error["type"], error["msg"]
     if kind == "extra_forbidden":
-        known = _KNOWN_KEYS.get(at[:1] + ("*",) * (len(at) - 2) if len(at) > 1 else (), ())
+        known = keys.get(at[:1] + ("*",) * (len(at) - 2) if len(at) > 1 else (), ())
         near = did_you_mean(at[-1], known).strip()
         return at, f"unknown key {key!r}", near or f"There are {', '.join(known)}."
     if kind == "missing":

@@ -15,6 +15,7 @@
     ├── PartitionError        a partition is malformed or does not exist
     ├── AuditFailed           rows broke the contract; nothing was published
     ├── TrainingError         rows that nothing can be learnt from, or a model that learnt nothing
+    ├── EvaluationError       rows on which models cannot be judged, or scores that are no probabilities
     ├── UntrustedModel        a model's files changed, hold a type that is not trusted, or are another scikit-learn's
     ├── ScoringError          a model cannot score the rows that it was given
     ├── ServiceError          a process of ours could not be started or stopped
@@ -109,6 +110,10 @@ class AuditFailed(LakehouseError):
 
 
 class TrainingError(LakehouseError):
+    pass
+
+
+class EvaluationError(LakehouseError):
     pass
 
 

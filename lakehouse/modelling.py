@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.names import TableName
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from sklearn.compose import ColumnTransformer
 
+    from lakehouse.evaluation import Evidence
     from lakehouse.features.asked import Wanted
     from lakehouse.models import LoadedModel, StoredModel
     from lakehouse.notebook import NotebookSpec
+    from lakehouse.promotion.gates import Verdict
+    from lakehouse.promotion.verbs import Contest
     from lakehouse.publish import Publisher
     from lakehouse.scoring.scores import Scored
     from lakehouse.settings import Settings
@@ -34,6 +38,10 @@ class Modelling(Training):
     _declared: Callable[..., None]
     _relation: Callable[[TableName, Coverage, int | None], str]
     _on_spark: Callable[[DataFrame | pd.DataFrame], DataFrame]
+
+    @cached_property
+    def _contests(self) -> dict[TableName, Contest]:
+        return {}
 
     scored: Scored | None = None
     """The last of its scores, for the check of parity."""
@@ -91,6 +99,27 @@ class Modelling(Training):
         self._declared(target, self._spec.models_read, "score")
         self.scored = scores.compute(self._pinned_model(target), features, keep, made_of=self._read_versions(), run_id=self.run_id)
         return self.scored.rows
+
+    def contest(self, name: str) -> Contest:
+        """Who meets whom: `.challenger` is the newest version of a model, `.champion` the version in use, None before the first
+        (see `lakehouse.promotion.verbs`). Both are pinned in the run's record."""
+        from lakehouse.promotion import verbs
+
+        target = TableName.parse(name)
+        self._declared(target, self._spec.models_read, "contest")
+        self._contests[target] = verbs.contest(self, target)  # type: ignore[arg-type]
+        return self._contests[target]
+
+    def promote(self, name: str, evidence: Evidence) -> Verdict:
+        """Judges the challenger of the last contest by the gates of the model's contract, and makes it the champion or not.
+
+        `evidence` is what `lakehouse.evaluation.evaluate` measured. In the sandbox the verdict is only told.
+        """
+        from lakehouse.promotion import verbs
+
+        target = TableName.parse(name)
+        self._declared(target, self._spec.models_judged, "promote")
+        return verbs.promote(self, self._contests.get(target), target, evidence)  # type: ignore[arg-type]
 
     def _pinned_model(self, name: TableName) -> StoredModel:
         """The version that this run met first: the champion of then."""

@@ -19,6 +19,8 @@ from lakehouse.finding import Finding
 from lakehouse.names import TableName, did_you_mean
 from lakehouse.notebook import NotebookSpec
 from lakehouse.partitions import ALL, PartitionSpace
+from lakehouse.promotion import contract as promotion
+from lakehouse.promotion.contract import ModelContract
 from lakehouse.source import Source, Stream
 
 
@@ -33,6 +35,7 @@ class Project:
     notebooks: Mapping[TableName, NotebookSpec]
     explore: Mapping[TableName, NotebookSpec]
     contracts: Mapping[TableName, Contract]
+    model_contracts: Mapping[TableName, ModelContract] = field(default_factory=dict)
     problems: list[Finding] = field(default_factory=list)
 
     @classmethod
@@ -45,6 +48,7 @@ class Project:
             notebooks={name: spec for name, spec in specs.items() if not spec.explore},
             explore={name: spec for name, spec in specs.items() if spec.explore},
             contracts=_contracts(path, problems),
+            model_contracts=_model_contracts(path, problems),
             problems=problems,
         )
 
@@ -261,11 +265,24 @@ def _notebooks(path: Path, problems: list[Finding]) -> dict[TableName, NotebookS
 
 def _contracts(path: Path, problems: list[Finding]) -> dict[TableName, Contract]:
     found: dict[TableName, Contract] = {}
-    for file in sorted((path / contracts.FOLDER).rglob("*.y*ml")):
+    folder = path / contracts.FOLDER
+    for file in sorted(folder.rglob("*.y*ml")):
+        if file.parent == folder / promotion.LAYER:
+            continue  # what a model promises is written otherwise
         contract, findings = contracts.examine(file, file.relative_to(path).as_posix())
         problems.extend(findings)
         if contract is not None:
             found.setdefault(contract.table, contract)
+    return found
+
+
+def _model_contracts(path: Path, problems: list[Finding]) -> dict[TableName, ModelContract]:
+    found: dict[TableName, ModelContract] = {}
+    for file in sorted((path / contracts.FOLDER / promotion.LAYER).glob("*.y*ml")):
+        contract, findings = promotion.examine(file, file.relative_to(path).as_posix())
+        problems.extend(findings)
+        if contract is not None:
+            found.setdefault(contract.model, contract)
     return found
 
 

@@ -24,7 +24,7 @@ from lakehouse.names import TableName
 from lakehouse.profiles.audit import Profiler
 from lakehouse.quarantine import table as quarantine
 from lakehouse.quarantine.split import Split, split
-from lakehouse.record import CheckRecord, ModelVersion, Result, Write
+from lakehouse.record import CheckRecord, Judged, ModelVersion, Result, Write
 from lakehouse.spark import columns
 from lakehouse.spark.session import spark_seconds
 
@@ -167,8 +167,12 @@ class Publisher:
         self._save()
         return logged.version
 
-    def pin_model(self, name: TableName, version: int) -> None:
-        self.result.inputs[name.dotted] = {"version": version, "seen": {"*": version}}
+    def pin_model(self, name: TableName, version: int, **more: Any) -> None:
+        self.result.inputs[name.dotted] = {"version": version, "seen": {"*": version}, **more}
+        self._save()
+
+    def note_verdict(self, judged: Judged) -> None:
+        self.result.judged = [*self.result.judged, judged]
         self._save()
 
     def pinned_model(self, name: TableName) -> int | None:

@@ -66,6 +66,25 @@ class CheckRecord(BaseModel):
     description: str = ""
 
 
+class GateResult(BaseModel):
+    """What one gate said of a challenger; `passed` is None where it had nothing to judge. `reason` says why it is asked."""
+
+    name: str
+    passed: bool | None
+    said: str = ""
+    reason: str = ""
+
+
+class Judged(BaseModel):
+    """A verdict on a version of a model, against the champion that it met (None: the base rate), as `lake.promote` gave it."""
+
+    model: str
+    version: int
+    against: int | None = None
+    outcome: str
+    gates: list[GateResult] = []
+
+
 class Result(BaseModel):
     """What a kernel knows of its run; `contracts` are those of the tables it wrote, as they were then.
 
@@ -84,6 +103,7 @@ class Result(BaseModel):
     target: str = "lake"
     writes: list[Write] = []
     models: list[ModelVersion] = []
+    judged: list[Judged] = []
     checks: list[CheckRecord] = []
     set_aside: dict[str, int] = {}
     timings: dict[str, float] = {}

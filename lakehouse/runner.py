@@ -63,6 +63,10 @@ def run(
     _settle_abandoned(spec, settings)
     _make_folder(run)
     try:
+        if spec.models_judged:
+            from lakehouse.promotion import probing  # it runs notebooks itself
+
+            probing.ensure(project, settings, spec)
         _execute(run, settings)
         result = _result_of(run)
     except BaseException as error:
@@ -185,6 +189,10 @@ def _result_of(run: Run) -> Result:
             f"{run.spec.path.name} ended without writing {', '.join(sorted(missing))}",
             "A table that a notebook names in lake.write or lake.log_model must be written by every run of it.",
         )
+    unjudged = {str(item.table) for item in run.spec.models_judged} - {judged.model for judged in result.judged}
+    if unjudged:
+        hint = "A model that a notebook names in lake.promote must be judged by every run of it."
+        raise NotebookError(f"{run.spec.path.name} ended without judging {', '.join(sorted(unjudged))}", hint)
     return result
 
 

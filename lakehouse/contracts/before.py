@@ -61,7 +61,8 @@ def in_git(project: Path, revision: str = "HEAD") -> dict[TableName, Contract | 
 def _table(name: str) -> TableName | None:
     path = Path(name)
     try:
-        return TableName(path.parent.name, path.stem) if path.suffix in (".yaml", ".yml") else None
+        table = TableName(path.parent.name, path.stem) if path.suffix in (".yaml", ".yml") else None
+        return None if table is None or table.layer == "models" else table  # a model's contract is another form
     except UnknownName:
         return None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse import making, record, runner
+from lakehouse.code import code_identity
 from lakehouse.contract import FOLDER
 from lakehouse.errors import ContractError, NotebookError, UnknownName
 from lakehouse.leaks import moments
@@ -56,6 +57,7 @@ def look(
         partition=key,
         version=probes.made.version,
         made_by=probes.made.run_id,
+        code=present_code(project, table),
         seconds=time.monotonic() - began,
         answers=answers,
         leaks=[one for one in found.values() if one.column not in unsteady],
@@ -66,6 +68,12 @@ def look(
     for old in sorted(where.parent.iterdir())[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return outcome
+
+
+def present_code(project: Project, table: TableName) -> str:
+    """The identity of the code that makes `table` now; an outcome of another says nothing of it."""
+    asset = project.writer_of(table)
+    return code_identity(project, project.notebooks[asset]) if asset in project.notebooks else ""
 
 
 def _why_not(project: Project, table: TableName) -> ContractError | UnknownName | NotebookError | None:

@@ -43,6 +43,7 @@ class Answer(BaseModel):
 class Outcome(BaseModel):
     """What a leak check found of one partition of a table (None: of all of it), at `version` by the run `made_by`.
 
+    `code` is the identity of the notebook's code that was run for it (empty where that was not kept yet).
     `unsteady` are the columns that differ even if nothing is altered, so that nothing can be said of them.
     """
 
@@ -50,6 +51,7 @@ class Outcome(BaseModel):
     partition: str | None
     version: int
     made_by: str | None
+    code: str = ""
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     seconds: float = 0.0
     answers: list[Answer] = []

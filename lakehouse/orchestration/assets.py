@@ -10,7 +10,7 @@ from lakehouse import record
 from lakehouse.code import code_identity
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe
+from lakehouse.orchestration import checks, describe, verdicts
 from lakehouse.orchestration.step import Results, Steps
 from lakehouse.project import Project
 from lakehouse.settings import Settings
@@ -50,7 +50,10 @@ def _notebook(steps: Steps, spec: NotebookSpec, tags: dict[str, str]) -> dg.Asse
         op_tags=tags,
         description=spec.title or None,
         specs=list(describe.notebook_assets(project, spec, code_identity(project, spec)[:16])),
-        check_specs=[check for table, contract in contracts.items() for check in checks.specs(table, contract)],
+        check_specs=[
+            *(check for table, contract in contracts.items() for check in checks.specs(table, contract)),
+            *verdicts.specs(project, spec),
+        ],
         config_schema=_parameters(spec),
         backfill_policy=dg.BackfillPolicy(project.backfill_chunk(spec.name)) if partitioned else None,  # None: all at once
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
@@ -10,6 +10,7 @@ from lakehouse import checks
 from lakehouse.checks import PROFILE
 from lakehouse.contract import Contract
 from lakehouse.names import TableName
+from lakehouse.orchestration import verdicts
 from lakehouse.project import Project
 from lakehouse.record import CheckRecord
 
@@ -30,11 +31,11 @@ def specs(table: TableName, contract: Contract) -> Iterator[dg.AssetCheckSpec]:
         )
 
 
-def keys(project: Project, assets: Iterable[TableName]) -> list[dg.AssetCheckKey]:
+def keys(project: Project, assets: Sequence[TableName]) -> list[dg.AssetCheckKey]:
     """The checks that the runs of these assets tell of; those with a step of their own are not among them."""
     tables = {output for asset in assets if (spec := project.notebooks.get(asset)) for output in spec.outputs}
     contracts = {table: contract for table in sorted(tables) if (contract := project.contracts.get(table))}
-    return [check.key for table, contract in contracts.items() for check in specs(table, contract)]
+    return [check.key for table, contract in contracts.items() for check in specs(table, contract)] + verdicts.keys(project, assets)
 
 
 def results(

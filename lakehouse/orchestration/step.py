@@ -14,7 +14,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, last_good, metadata, profiles
+from lakehouse.orchestration import checks, describe, last_good, metadata, profiles, verdicts
 from lakehouse.orchestration.failure import failed
 from lakehouse.orchestration.grouping import Piece
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
@@ -72,6 +72,8 @@ class Steps:
             ended = self._record_of(context.run_id, spec.name)
             yield from self._checks(spec, ended, complete=False)
             raise failed(error, _of_failure(ended), context.retry_number) from None
+        for shown in verdicts.pages(self.settings.root, spec):
+            context.log_event(shown)
         yield from self._results(context, spec, keys, done)
 
     def landing(self, context: dg.AssetExecutionContext, table: TableName) -> Results:
@@ -189,6 +191,7 @@ class Steps:
             contract = self.project.contracts.get(output)
             if contract is not None:
                 yield from checks.results(output, contract, done.checks if done else [], complete=complete)
+        yield from verdicts.results(self.project, spec, done)
 
     def _waited(self, context: dg.AssetExecutionContext, asset: TableName) -> float:
         """Seconds since all that it reads from was there: since the last of its parents in this run, or the run's start."""

@@ -1,0 +1,25 @@
+"""Evaluation: what a challenger's scores are worth beside the champion's, on the same rows, each figure with its uncertainty.
+
+Pure functions of scores, outcomes and slices: nothing here reads or writes a table, but for the model card.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Looked up when asked for: pandas and scikit-learn take seconds, and Dagster's processes fork.
+_FROM = {
+    "behaviour": ("Directional", "EdgeCase", "Invariance", "Outcome"),
+    "business": ("Business", "best_threshold", "carry", "threshold_of"),
+    "evidence": ("Evidence", "Figure"),
+    "trial": ("evaluate",),
+}
+__all__ = [name for names in _FROM.values() for name in names]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _FROM.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
