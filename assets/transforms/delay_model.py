@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -114,10 +115,18 @@ def some(features: pd.DataFrame, at_most: int, random_state: int) -> pd.DataFram
     return features.sample(min(len(features), at_most), random_state=random_state).sort_index()
 
 
-def attempt(past: pd.DataFrame, recent: pd.DataFrame, rounds: int, random_state: int, **settings: float) -> dict[str, float]:
-    """What boosted trees with these settings reach on `recent` after learning from `past` (see `measures`)."""
+Chooser = Callable[[pd.Series, np.ndarray], float]
+"""Of outcomes and the scores told before, both (rows,), the score from which a warning is worth most."""
+
+
+def attempt(
+    past: pd.DataFrame, recent: pd.DataFrame, rounds: int, random_state: int, warn: Chooser, **settings: float
+) -> dict[str, float]:
+    """What boosted trees with these settings reach on `recent` after learning from `past` (see `measures`), and from which
+    score on they should `warn`."""
     model = fit(boosted_trees(rounds=rounds, random_state=random_state, **settings), past, past["is_late"].astype(int))
-    return measures(recent["is_late"].astype(int), score(model, recent))
+    late, told = recent["is_late"].astype(int), score(model, recent)
+    return {**measures(late, told), "warn_from": warn(late, told)}
 
 
 def by_round(model: Pipeline) -> dict[str, list[float]]:

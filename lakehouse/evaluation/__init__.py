@@ -11,7 +11,7 @@ from typing import Any
 # Looked up when asked for: pandas and scikit-learn take seconds, and Dagster's processes fork.
 _FROM = {
     "behaviour": ("Directional", "EdgeCase", "Invariance", "Outcome"),
-    "business": ("Business", "best_threshold", "carry", "threshold_of"),
+    "business": ("best_threshold", "carry", "threshold_of"),
     "evidence": ("Evidence", "Figure"),
     "trial": ("evaluate",),
 }

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lakehouse.evaluation.behaviour import Outcome
-from lakehouse.evaluation.business import Business
 
 
 class Figure(NamedTuple):
@@ -43,7 +42,6 @@ class Evidence:
     base_rate: float
     table: pd.DataFrame
     looked_at: int = 0
-    business: Business | None = None
     size_bytes: dict[int, int] = field(default_factory=dict)
     seconds_per_1000: dict[int, float] = field(default_factory=dict)
     thresholds: dict[int, float] = field(default_factory=dict)

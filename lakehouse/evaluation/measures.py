@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakehouse.evaluation.business import Business
+from lakehouse.evaluation.business import worth
 from lakehouse.evaluation.resample import Resamples
+
+if TYPE_CHECKING:
+    from lakehouse.promotion.contract import Business
 
 HIGHER = ("auc", "average_precision")
 LOWER = ("log_loss", "brier", "ece")
@@ -47,7 +51,7 @@ class Scored:
             "acted_on": acted,
         }
         if self.business is not None:
-            found[self.business.name] = self.business.worth(self.outcome, acted)
+            found[self.business.name] = worth(self.business, self.outcome, acted)
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,15 @@ from lakehouse.errors import EvaluationError
 from lakehouse.evaluation import fairness, measures, resample
 from lakehouse.evaluation import slices as slicing
 from lakehouse.evaluation.behaviour import Directional, EdgeCase, Invariance, sample
-from lakehouse.evaluation.business import Business, threshold_of
+from lakehouse.evaluation.business import threshold_of
 from lakehouse.evaluation.evidence import Evidence
 from lakehouse.evaluation.measures import Drawn, Scored
 from lakehouse.evaluation.resample import Resamples
 from lakehouse.evaluation.sheet import Sheet, joined
 from lakehouse.evaluation.slices import Cut, cut
+
+if TYPE_CHECKING:
+    from lakehouse.promotion.contract import Business
 
 _CHUNK = 5000  # rows scored at once
 SCORE_GROUPS = 10
@@ -54,10 +57,11 @@ def evaluate(
     inputs: Callable[[pd.DataFrame], pd.DataFrame],
     base_rate: float,
     slices: Mapping[str, pd.Series] | None = None,
-    groups: Mapping[str, pd.Series] | None = None,
-    business: Business | Mapping[str, Any] | None = None,
+    groups: Sequence[str] = (),
+    business: Business | None = None,
     behaviour: Sequence[Directional | Invariance] = (),
     edge_cases: Sequence[EdgeCase] = (),
+    trained_until: Mapping[int, str] | None = None,
     at_least: int = 200,
     resamples: int = 200,
     seed: int = 13,
@@ -66,22 +70,24 @@ def evaluate(
 
     The columns `outcome` (0 or 1, none missing) and `month` of `rows` are named; `inputs` makes of such rows what the models
     take. `resample_by` (a column, or a value by row) tells which rows share their luck, such as those of a day: each figure
-    gets its interval by drawing them `resamples` times. `slices` and `groups` (those that fairness looks at) give a label by
-    row; slices of less than `at_least` rows or ten days are left out, pairs of them are searched for differences.
-    Raises EvaluationError for rows without an outcome, and for scores that are no probabilities.
+    gets its interval by drawing them `resamples` times. `slices` give a label by row; those of less than `at_least` rows or
+    ten days are left out, pairs of them are searched for differences, and fairness looks at those in `groups`.
+    `trained_until` tells the last month that a version learnt from. Raises EvaluationError where that is not before these
+    rows, for rows without an outcome, and for scores that are no probabilities.
     """
+    months = sorted(map(str, rows[month].unique()))
+    _refuse_learnt(trained_until or {}, months)
     came = _outcome(rows, outcome)
     codes, clusters = pd.factorize(rows[resample_by] if isinstance(resample_by, str) else resample_by)
     models = [one for one in (contest.challenger, contest.champion) if one is not None]
     scores, seconds = _scores(models, inputs(rows))
-    months = sorted(map(str, rows[month].unique()))
     trial = Trial(
         models, scores, came, base_rate,
-        Business(**business) if isinstance(business, Mapping) else business,
+        business,
         resample.draw(codes, len(clusters), resamples, seed),
         Sheet(months[-1] if months else ""),
     )  # fmt: skip
-    looked_at = trial.measure(rows[month], slices or {}, groups or {}, at_least) if len(rows) else 0
+    looked_at = trial.measure(rows[month], slices or {}, groups, at_least) if len(rows) else 0
 
     def score(some: pd.DataFrame) -> np.ndarray:
         return _scores(models[:1], inputs(some))[0][0]
@@ -97,7 +103,6 @@ def evaluate(
         base_rate=base_rate,
         table=trial.sheet.frame(),
         looked_at=looked_at,
-        business=trial.business,
         size_bytes={one.version: int(getattr(one, "size_bytes", 0)) for one in models},
         seconds_per_1000={one.version: value for one, value in zip(models, seconds, strict=True)},
         thresholds={one.version: threshold_of(one) for one in models},
@@ -134,7 +139,7 @@ class Trial:
     def against(self) -> int:
         return self.models[1].version if len(self.models) > 1 else 0
 
-    def measure(self, month: pd.Series, slices: Mapping[str, pd.Series], groups: Mapping[str, pd.Series], at_least: int) -> int:
+    def measure(self, month: pd.Series, slices: Mapping[str, pd.Series], groups: Sequence[str], at_least: int) -> int:
         """Everything goes into the sheet; how many pairs of slices were looked at."""
         sides = self.sides
         for one in (cut("all", pd.Series("all", month.index), self.draws), cut("month", month.astype(str), self.draws)):
@@ -144,8 +149,8 @@ class Trial:
             self._slices(one, sides, ["auc"])
         for model, side in zip(self.models, sides, strict=False):
             self._reliability(model.version, side)
-            for name, values in groups.items():
-                self._fairness(model.version, side, cut(f"group {name}", values, self.draws, at_least))
+            for name in groups:
+                self._fairness(model.version, side, cut(f"group {name}", slices[name], self.draws, at_least))
         return self._search(slicing.pairs(cuts, at_least), sides)
 
     def _slices(self, one: Cut, sides: Sequence[Scored], more: Sequence[str]) -> None:
@@ -186,6 +191,13 @@ class Trial:
         told, drawn = joined(pairs, [{"log_loss_gain": one} for one in gain], chosen)
         self.sheet.add(told, drawn, version, self.against, q[chosen])
         return int(np.isfinite(p).sum())
+
+
+def _refuse_learnt(trained_until: Mapping[int, str], months: Sequence[str]) -> None:
+    for version, last in trained_until.items():
+        if months and str(last) >= months[0]:
+            what = f"Version {version} learnt from {last}, so it cannot be judged on {months[0]}"
+            raise EvaluationError(what, "Judge it on later months, or train on earlier ones.")
 
 
 def _outcome(rows: pd.DataFrame, outcome: str) -> np.ndarray:

@@ -23,6 +23,8 @@ class LoadedModel:
     version: int
     run_id: str
     estimator: Any
+    size_bytes: int = 0
+    """Of its files."""
 
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
         """Class probabilities, shape (rows, classes)."""
@@ -45,7 +47,9 @@ class StoredModel:
 
     def opened(self) -> LoadedModel:
         """Ready to predict. Raises UntrustedModel where its files are not those that were registered."""
-        return LoadedModel(self.name, self.version, self.run_id, trust.opened(self.files, self.digest, str(self)))
+        estimator = trust.opened(self.files, self.digest, str(self))
+        size = sum(path.stat().st_size for path in self.files.rglob("*") if path.is_file())
+        return LoadedModel(self.name, self.version, self.run_id, estimator, size)
 
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"

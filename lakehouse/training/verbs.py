@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.errors import ContractError
 from lakehouse.names import TableName
 from lakehouse.partitions import Coverage
 from lakehouse.training import examine, rows
 from lakehouse.training.notes import Notes
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from pyspark.sql import Column, DataFrame
 
@@ -84,3 +86,18 @@ class Training:
         from lakehouse.training import search
 
         return search.search(attempt, space, **budget)
+
+    def best_threshold(self, name: str, outcome: pd.Series, score: np.ndarray) -> float:
+        """The score from which acting on a model's word is worth most, as its contract values right and wrong (`business`).
+
+        Of rows that `score` was not learnt from; see `lakehouse.evaluation.carry` for how a model keeps it. Raises
+        ContractError where the contract says nothing of that.
+        """
+        from lakehouse import evaluation
+
+        model = TableName.parse(name)
+        contract = self._project.model_contracts.get(model)
+        if contract is None or contract.evaluate.business is None:
+            hint = f"Write evaluate: {{business: {{name: …, right: …, wrong: …}}}} in assets/contracts/{model.slashed}.yaml."
+            raise ContractError(f"Nothing says what acting on {model} is worth", hint)
+        return evaluation.best_threshold(outcome.to_numpy(), score, contract.evaluate.business)
