@@ -75,7 +75,9 @@ NOTEBOOKS: dict[str, Any] = {
     ),
     "scores/things": monthly("scores/things", *SCORES, imports="from lakehouse.scoring import with_outcomes"),
 }
-NOTEBOOKS["features/things"]["cells"][2]["source"] += '\nlate: str = "2014-01"  # from this month on, half of the outcomes are still to come'
+NOTEBOOKS["features/things"]["cells"][2]["source"] += (
+    '\nlate: str = "2014-01"  # from this month on, half of the outcomes are still to come'
+)
 
 _THING = {"month": {"type": "string", "nullable": False}, "id": {"type": "bigint", "nullable": False}}
 _NUMBERS = dict.fromkeys(("value", "low", "high", "error", "p", "q"), "double")
@@ -115,7 +117,14 @@ CONTRACTS: dict[str, Any] = {
         "model": "models.things",
         "purpose": "Whether a thing comes.",
         "owner": "team@example.com",
-        "outcome": {"table": "features.things", "column": "came", "known_at": "known", "at": "asked_at", "share": 0.9, "grace": "1d"},
+        "outcome": {
+            "table": "features.things",
+            "column": "came",
+            "known_at": "known",
+            "at": "asked_at",
+            "share": 0.9,
+            "grace": "1d",
+        },
         "evaluate": {"months": 2},
         "gates": {"enough": {"rows": 500, "positives": 50}, "speed": {"seconds": 60}, "leaks": "off", "better": {"gain": 0.0}},
     },
