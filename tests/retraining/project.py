@@ -25,7 +25,8 @@ for name in ("came", "known"):
     df = df.withColumn(name, F.expr(f"if({answered}, {name}, null)"))
 """
 MODEL = """
-rows = lake.read("features.things", partitions="all").where(f"month <= '{until}' and came is not null").orderBy("month", "id").toPandas()
+rows = lake.read("features.things", partitions="all").where(f"month <= '{until}' and came is not null")
+rows = rows.orderBy("month", "id").toPandas()
 model = LogisticRegression(C=10.0 ** -spoilt).fit(rows[["size"]], rows["came"].astype(int))
 lake.log_model(model, "models.things", metrics={"rows": len(rows)}, example=rows[["size"]].head(3))
 """
@@ -126,6 +127,6 @@ CONTRACTS: dict[str, Any] = {
             "grace": "1d",
         },
         "evaluate": {"months": 2},
-        "gates": {"enough": {"rows": 500, "positives": 50}, "speed": {"seconds": 60}, "leaks": "off", "better": {"gain": 0.0}},
+        "gates": {"enough": {"rows": 500, "positives": 50}, "speed": {"seconds": 60}, "leaks": False, "better": {"gain": 0.0}},
     },
 }
