@@ -31,7 +31,7 @@ def read_before(project: Project, root: Path, spec: NotebookSpec, now: Result) -
     if len(facts) < len(made) or len({one.get("run_id") for one in facts}) != 1:
         return {}
     then: Mapping[str, Any] = facts[0].get("inputs", {})
-    others = {read.table.dotted for read in (*spec.reads, *spec.models_read) if read.coverage != NEW}
+    others = {read.table.dotted for read in (*spec.reads, *spec.models_read) if read.coverage != NEW and not read.scored}
     same = facts[0].get("code") == now.code and facts[0].get("parameters") == now.parameters
     if not same or any(_seen(then, table) != _seen(now.inputs, table) for table in others):
         return {}

@@ -4,7 +4,8 @@
     ├── SetupError            the environment, the jars or Java could not be made ready
     ├── SettingsError         a setting is unknown or has a wrong value
     ├── LakeError             the lake itself: newer format, read-only, not a lake
-    │   └── RawError          a raw file or its manifest
+    │   ├── RawError          a raw file or its manifest
+    │   └── LedgerError       the ledger of promotions does not hold together, or somebody else decided first
     ├── NotebookError         a notebook cannot be read or breaks the notebook contract
     ├── ContractError         a contract file is wrong
     ├── SourceError           a source is declared wrongly or could not deliver
@@ -63,6 +64,10 @@ class LakeError(LakehouseError):
 
 
 class RawError(LakeError):
+    pass
+
+
+class LedgerError(LakeError):
     pass
 
 

@@ -1,19 +1,20 @@
 """What a notebook's inputs are for a run: which partitions a read covers, and what stands in them now.
 
 An input's identity is, for each covered partition, the last commit that changed it; not the table's version, or
-February's write would make January look stale. A raw file's identity is its content, a model's its version.
+February's write would make January look stale. A raw file's identity is its content; a model's is its champion, or for
+who judges it (`lake.contest`) its newest version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltalog, raw, record, tables
+from lakehouse import deltalog, ledger, raw, record, tables
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.partitions import NEW, Coverage
+from lakehouse.partitions import ALL, NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.record import ModelVersion, Result
 
@@ -45,8 +46,8 @@ def parts_read(project: Project, spec: NotebookSpec, table: TableName, own: str 
 def identity(project: Project, root: Path, table: TableName, coverage: Coverage, own: Iterable[str]) -> Identity:
     """What stands now in the part of `table` that such a run reads, by partition ("*" for the whole)."""
     if table.layer == "models":
-        version = newest_model(project, root, table)
-        return {WHOLE: version.version} if version else {}
+        version = ledger.champion(root, table) if coverage != ALL else _newest_version(project, root, table)
+        return {WHOLE: version} if version else {}
     keys = covered(project, table, coverage, own)
     if project.is_of_files(table):
         return dict(raw.identity(root, table, keys))
@@ -71,6 +72,12 @@ def identities(project: Project, root: Path, spec: NotebookSpec, own: Iterable[s
     return found
 
 
+def champions(spec: NotebookSpec, seen: Mapping[TableName, Identity]) -> dict[TableName, int]:
+    """Of the models that a notebook loads or scores by, the champions among what it has `seen`: it finishes with these."""
+    used = {read.table for read in spec.models_read if read.coverage != ALL}
+    return {model: version for model in used if (version := seen.get(model, {}).get(WHOLE)) is not None}
+
+
 def newest_result(project: Project, root: Path, name: TableName) -> Result | None:
     """The last run's result that registered the model `name`."""
     for result in record.results_newest_first(root, project.writer_of(name) or name):
@@ -83,3 +90,8 @@ def newest_model(project: Project, root: Path, name: TableName) -> ModelVersion 
     """The newest registered version of the model `name`, from the runs' records (no registry is opened)."""
     result = newest_result(project, root, name)
     return next((model for model in result.models if model.name == name.dotted), None) if result else None
+
+
+def _newest_version(project: Project, root: Path, name: TableName) -> int | None:
+    found = newest_model(project, root, name)
+    return found.version if found else None

@@ -106,12 +106,13 @@ class Lake(Modelling):
                     f"{read.table} has not been built for {', '.join(absent)}",
                     f"To build it: lakehouse run {read.table.slashed} --partition {absent[0]}..{absent[-1]}",
                 )
+        versions = {**self._pins, **inputs.champions(self._spec, seen)}
         return Result(
             run_id=self.run_id,
             asset=self._spec.name.dotted,
             partitions=self.partitions,
             parameters=recorded(self._spec, self.parameters),
-            inputs={table.dotted: {"version": self._pins.get(table), "seen": identity} for table, identity in seen.items()},
+            inputs={table.dotted: {"version": versions.get(table), "seen": identity} for table, identity in seen.items()},
             behind={} if self.in_sandbox else self._behind(),
             code=code.explain(self._project, self._spec),
             target="sandbox" if self.in_sandbox else "lake",

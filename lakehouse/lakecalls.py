@@ -26,7 +26,8 @@ class Open:
 class Read:
     """One place that reads `table` (or a model), with the partitions it covers; `view` says that it is a feature view's.
 
-    Of a model "own" is the champion, and "all" its versions, of which the newest is a challenger (`lake.contest`).
+    Of a model "own" is the champion, and "all" its versions, of which the newest is a challenger (`lake.contest`). What it
+    `scored` stays: each row says which version told it.
     """
 
     table: TableName
@@ -34,6 +35,7 @@ class Read:
     cell: int
     line: int
     view: bool = False
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ def _load_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
 def _score(calls: LakeCalls, cell: int, node: ast.Call) -> None:
     model = _model(calls, cell, node, 1, "lake.score")
     if model is not None:
-        calls.models_read.append(Read(model, OWN, cell, node.lineno))
+        calls.models_read.append(Read(model, OWN, cell, node.lineno, scored=True))
 
 
 def _contest(calls: LakeCalls, cell: int, node: ast.Call) -> None:

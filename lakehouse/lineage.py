@@ -6,13 +6,14 @@ by the notebook's reads as they are now; which version of each stood then, by wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lakehouse import deltalog, inputs, making, raw, record, tables
+from lakehouse import deltalog, inputs, ledger, making, raw, record, tables
 from lakehouse.deltalog import Commit
 from lakehouse.making import Making
 from lakehouse.names import TableName
@@ -57,11 +58,11 @@ class Lineage:
     def standing(self, table: TableName, partitions: Iterable[str] | None = None, upto: int | None = None) -> list[Node]:
         """What stands in a table (in these partitions of it) as of version `upto` (None: now), by the commits that left it.
 
-        Of a model its newest version.
+        Of a model its champion (the newest version where it has none).
         """
         if table.layer == "models":
-            newest = making.newest(self._project, self._root, table)
-            return [Node(table, newest.version)] if newest else []
+            version = ledger.champion(self._root, table) or next(self._versions(table), None)
+            return [Node(table, version)] if version else []
         history = deltalog.commits(tables.lake_path(self._root, table))
         history = [entry for entry in reversed(history) if entry.data and (upto is None or entry.version <= upto)]
         if self._project.partitions_of(table) is None:
@@ -95,12 +96,17 @@ class Lineage:
         return self._inputs[node]
 
     def everything(self) -> list[Node]:
-        """All that stands in the lake, partition by partition, with the newest (or every) version of each model."""
+        """All that stands in the lake, partition by partition, with the champion and the newest (or every) version of models."""
         models = [name for name in self._project.writers if name.layer == "models"]
         found = [node for table in (*tables.tables_under(self._root / "tables"), *models) for node in self.standing(table)]
-        for model in models if self._every_model else ():
-            found += [Node(model, made.version) for made in making.makings(self._project, self._root, model)]
-        return [single for node in found for single in node.split()]
+        for model in models:
+            upto = None if self._every_model else 1
+            found += [Node(model, version) for version in islice(self._versions(model), upto)]
+        return [single for node in dict.fromkeys(found) for single in node.split()]
+
+    def _versions(self, model: TableName) -> Iterator[int]:
+        """Of a model, the newest first."""
+        return (made.version for made in making.makings(self._project, self._root, model))
 
     @cached_property
     def outputs(self) -> Mapping[Origin, list[Node]]:

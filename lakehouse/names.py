@@ -66,7 +66,8 @@ class TableName:
 
 
 PROFILES = TableName("monitoring", "profiles")
-OWN_TABLES = (PROFILES,)
+PROMOTIONS = TableName("monitoring", "promotions")
+OWN_TABLES = (PROFILES, PROMOTIONS)
 """What the library writes itself, without a notebook: any notebook may read these."""
 
 

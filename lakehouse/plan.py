@@ -78,7 +78,7 @@ class _Planner:
         return self._upstream(self.project.notebooks[asset], key) if asset in self.following else ()
 
     def _upstream(self, spec: NotebookSpec, key: month) -> tuple[Reason, ...]:
-        reads = (*spec.reads, *spec.models_read)
+        reads = (*spec.reads, *(read for read in spec.models_read if not read.scored))
         covered = {read: inputs.covered(self.project, read.table, read.coverage, [key]) for read in reads}
         return tuple(dict.fromkeys(Reason("upstream", read.table) for read in reads if self._moves(read.table, covered[read])))
 
@@ -130,6 +130,8 @@ class _Planner:
         found: list[Reason] = []
         own = [] if key is None else [key]
         for read in (*spec.reads, *spec.models_read):
+            if read.scored and known.get(read.table.dotted, {}).get("seen"):
+                continue  # a score is told once, by the champion of then
             covered = inputs.covered(self.project, read.table, read.coverage, own)
             if self._moves(read.table, covered):
                 found.append(Reason("upstream", read.table))

@@ -158,11 +158,10 @@ class Publisher:
 
     def log_model(self, models: Any, model: Any, name: TableName, about: dict[str, Any]) -> int:
         """Registers a model and notes its version; in the sandbox it is logged but not registered."""
-        register = not self._lake.in_sandbox
+        register, judged = not self._lake.in_sandbox, self._lake._project.judge_of(name) is not None
         with self._spending("tracking"), record.logging(self._folder if register else None):
-            logged: ModelVersion = models.log(
-                self._lake._settings, model, name, result=self.result, register=register, notes=self._lake._training, **about
-            )
+            about = {"result": self.result, "register": register, "judged": judged, "notes": self._lake._training, **about}
+            logged: ModelVersion = models.log(self._lake._settings, model, name, **about)
         self.result.models = [*self.result.models, logged]
         self._save()
         return logged.version

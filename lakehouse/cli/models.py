@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lakehouse.cli import compare
 from lakehouse.cli.history import console_of_whole_lines, print_tree, when
 from lakehouse.cli.retrain import retrain
 
@@ -29,6 +30,8 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("reproduce")(reproduce)
     group.command("retrain")(retrain)
+    group.command("compare")(compare.compare)
+    group.command("card")(compare.card)
     app.add_typer(group, name="models")
 
 

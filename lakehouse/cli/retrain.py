@@ -75,7 +75,9 @@ def _take(console: Console, project: Project, now: Settings, course: Course, fou
 
             taken.append(turns.take(project, now, course, turn, show))
             bar.advance(task)
-            bar.console.print(_line(taken[-1]) + escape(f"  {taken[-1].note}" if taken[-1].note else ""), soft_wrap=True)
+            bar.console.print(_line(taken[-1]), soft_wrap=True)
+            if taken[-1].why:
+                bar.console.print(escape(f"         {taken[-1].why}"), style="dim", soft_wrap=True)
     return taken
 
 

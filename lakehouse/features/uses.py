@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakehouse import inputs
 from lakehouse.contract import Contract
 from lakehouse.lineage import Lineage, Node
 from lakehouse.names import TableName
@@ -29,7 +28,8 @@ def said(contract: Contract) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Use:
-    """The newest version of a model below a feature view, and the versions of the view that it was made of."""
+    """The champion of a model below a feature view (its newest version where it has none), and the versions of the view
+    that it was made of."""
 
     model: TableName
     version: int
@@ -37,16 +37,16 @@ class Use:
 
 
 def uses(project: Project, root: Path, view: TableName) -> list[Use]:
-    """The models below `view` whose newest version was made of it, by commits and runs' records."""
+    """The models below `view` whose champion was made of it, by the ledger, commits and runs' records."""
     writer = project.writer_of(view)
     below = project.descendants(writer) if writer else set()
     between = {output for asset in below for output in project.notebooks[asset].outputs}
     lineage, found = Lineage(project, root), []
     for model in sorted(output for output in between if output.layer == "models"):
-        newest = inputs.newest_model(project, root, model)
-        made_of = sorted(_made_of(lineage, Node(model, newest.version), view, between)) if newest else []
-        if newest and made_of:
-            found.append(Use(model, newest.version, tuple(dict.fromkeys(made_of))))
+        for node in lineage.standing(model):
+            made_of = sorted(_made_of(lineage, node, view, between))
+            if made_of:
+                found.append(Use(model, node.version, tuple(dict.fromkeys(made_of))))
     return found
 
 

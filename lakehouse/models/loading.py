@@ -56,13 +56,13 @@ class StoredModel:
 
 
 def locate(settings: Settings, name: TableName, version: int | None = None) -> StoredModel:
-    """A version of `name`, the champion unless told otherwise, unopened.
+    """A version of `name`, the champion (as the ledger has it) unless told otherwise, unopened.
 
     Raises UnknownName where there is none, UntrustedModel where it was trained with another scikit-learn (see the setting
     `moved_libraries`).
     """
     with store.opened(settings):
-        found = registry.record_of(name, version or registry.CHAMPION)
+        found = registry.record_of(settings, name, version or registry.CHAMPION)
     files, whose = registry.files_of(found), f"{name} version {found.version}"
     libraries.refuse_moved(settings, whose, found.tags.get(libraries.TAG))
     return StoredModel(name.dotted, int(found.version), found.run_id, files, found.tags.get(trust.DIGEST, ""))

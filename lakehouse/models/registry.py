@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,9 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from lakehouse.errors import UnknownName
-from lakehouse.models import facts, libraries, store, trust
+from lakehouse.ledger import chain as ledger
+from lakehouse.ledger import recording
+from lakehouse.models import facts, libraries, projection, store, trust
 from lakehouse.names import TableName
 from lakehouse.record import ModelVersion, Result
 from lakehouse.settings import Settings
@@ -24,6 +25,7 @@ from lakehouse.training.keep import artifacts
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as ModelVersionEntity
+    from mlflow.entities.model_registry import RegisteredModel
 
 CHAMPION = "champion"
 SYSTEM = "system/"
@@ -54,8 +56,9 @@ def registered(settings: Settings) -> list[Registered]:
     with store.opened(settings):
         client = mlflow.MlflowClient()
         for model in client.search_registered_models():
+            aliases = _aliases(settings, client, model)
             for version in client.search_model_versions(f"name = '{model.name}'"):
-                found.append(_registered(client, version, model.aliases))
+                found.append(_registered(client, version, aliases))
     return sorted(found, key=lambda one: (one.name, one.version))
 
 
@@ -63,13 +66,22 @@ def aliases(settings: Settings) -> dict[tuple[str, int], tuple[str, ...]]:
     """The aliases that versions have now, {("models.flight_delay", 3): ("champion",)}; a version without one is left out."""
     found: dict[tuple[str, int], list[str]] = {}
     with store.opened(settings):
-        for model in mlflow.MlflowClient().search_registered_models():
-            for alias, version in sorted(model.aliases.items()):
+        client = mlflow.MlflowClient()
+        for model in client.search_registered_models():
+            for alias, version in sorted(_aliases(settings, client, model).items()):
                 found.setdefault((model.name, int(version)), []).append(alias)
     return {version: tuple(names) for version, names in found.items()}
 
 
-def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: Mapping[str, str]) -> Registered:
+def _aliases(settings: Settings, client: mlflow.MlflowClient, model: RegisteredModel) -> dict[str, str | int]:
+    """The version of each alias of a model: of champion, previous and challenger as the ledger has it, of others as MLflow."""
+    name = TableName.parse(model.name)
+    adopt(settings, client, name)
+    ours = ledger.standing(settings.root, name).aliases(projection.newest(client, model.name))
+    return {**{alias: version for alias, version in model.aliases.items() if alias not in projection.OURS}, **ours}
+
+
+def _registered(client: mlflow.MlflowClient, version: ModelVersionEntity, aliases: Mapping[str, str | int]) -> Registered:
     """A version, with those of its model's `aliases` (their versions by name) that name it."""
     own = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(version.version)))
     run = client.get_run(version.run_id)
@@ -91,8 +103,8 @@ def find(settings: Settings, name: TableName, wanted: int | str) -> Registered:
     """A version by its number or an alias such as "champion". Raises UnknownName where there is none."""
     with store.opened(settings):
         client = mlflow.MlflowClient()
-        found = record_of(name, wanted)
-        return _registered(client, found, client.get_registered_model(name.dotted).aliases)
+        found = record_of(settings, name, wanted)
+        return _registered(client, found, _aliases(settings, client, client.get_registered_model(name.dotted)))
 
 
 def facts_of(settings: Settings, one: Registered) -> dict[str, Any]:
@@ -105,18 +117,46 @@ def facts_of(settings: Settings, one: Registered) -> dict[str, Any]:
     return known if "packages" in known else {}
 
 
-def record_of(name: TableName, wanted: int | str) -> ModelVersionEntity:
-    """MLflow's record of a version, by its number or an alias such as "champion". Raises UnknownName where there is none."""
+def record_of(settings: Settings, name: TableName, wanted: int | str) -> ModelVersionEntity:
+    """MLflow's record of a version, by its number or an alias: "champion", "previous" and "challenger" as the ledger has
+    them, others as MLflow does. Raises UnknownName where there is none."""
     client = mlflow.MlflowClient()
     try:
-        if isinstance(wanted, int):
-            return client.get_model_version(name.dotted, str(wanted))
-        return client.get_model_version_by_alias(name.dotted, wanted)
+        number = _number(settings, client, name, wanted) if wanted in projection.OURS else wanted
+        if isinstance(number, int):
+            return client.get_model_version(name.dotted, str(number))
+        if number is not None:
+            return client.get_model_version_by_alias(name.dotted, number)
     except MlflowException as error:
         if store.trouble(error):
             raise
-        told = f"version {wanted}" if isinstance(wanted, int) else wanted
-        raise UnknownName(f"Model {name} has no {told}", f"To train it: lakehouse run {name.slashed}") from None
+    told = f"version {wanted}" if isinstance(wanted, int) else wanted
+    raise UnknownName(f"Model {name} has no {told}", _hint(settings, name)) from None
+
+
+def _number(settings: Settings, client: mlflow.MlflowClient, name: TableName, alias: int | str) -> int | None:
+    adopt(settings, client, name)
+    projection.finish(settings, client, name)
+    return ledger.standing(settings.root, name).aliases(projection.newest(client, name.dotted)).get(str(alias))
+
+
+def _hint(settings: Settings, name: TableName) -> str:
+    last = ledger.standing(settings.root, name).last
+    train = f"To train it: lakehouse run {name.slashed}"
+    return f"The last decision about it: {last.said}. `lakehouse models list` tells of all versions. {train}" if last else train
+
+
+def adopt(settings: Settings, client: mlflow.MlflowClient, name: TableName) -> None:
+    """The champion of a lake from before there was a ledger, when aliases said who it is: entered once."""
+    try:
+        model = client.get_registered_model(name.dotted)
+    except MlflowException:
+        return
+    version = model.aliases.get(CHAMPION)
+    if projection.ANCHOR not in model.tags and version is not None and ledger.champion(settings.root, name) is None:
+        recording.record(
+            settings, name, "unjudged", from_version=None, to_version=int(version), note="the champion before there was a ledger"
+        )
 
 
 def files_of(version: ModelVersionEntity) -> Path:
@@ -142,15 +182,23 @@ def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:
                 yield version, "" if same else f"has other files than were registered ({files})"
 
 
-def register(info: Any, name: TableName, run_id: str, result: Result) -> int:
-    """A new version whose files' digest is known, then the alias. Killed in between, the old champion stays."""
+def register(settings: Settings, info: Any, name: TableName, run_id: str, result: Result, *, judged: bool) -> int:
+    """A new version whose files' digest is known: a challenger, or where nobody judges the model its champion.
+
+    Killed in between, the old champion stays.
+    """
     client = mlflow.MlflowClient()
-    with contextlib.suppress(MlflowException):
-        client.create_registered_model(name.dotted)
+    adopt(settings, client, name)
+    projection.begin(client, name)
     files = Path(mlflow.artifacts.download_artifacts(info.model_uri))
     tags = {trust.DIGEST: trust.digest(files), libraries.TAG: json.dumps(libraries.needed()), "lakehouse.run": result.run_id}
-    version = client.create_model_version(
+    made = client.create_model_version(
         name.dotted, files.as_uri(), run_id=run_id, tags=tags, model_id=info.model_id, await_creation_for=0
     )
-    client.set_registered_model_alias(name.dotted, CHAMPION, version.version)
-    return int(version.version)
+    version = int(made.version)
+    if judged:
+        projection.follow(settings, name)
+    else:
+        who, note = f"run {result.run_id} of {result.asset}", "no notebook judges the model"
+        recording.record(settings, name, "unjudged", from_version=recording.ANYONE, to_version=version, who=who, note=note)
+    return version

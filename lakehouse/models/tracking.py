@@ -38,6 +38,7 @@ def log(
     *,
     result: Result,
     register: bool = True,
+    judged: bool = False,
     metrics: Mapping[str, float] | None = None,
     parameters: Mapping[str, Any] | None = None,
     example: pd.DataFrame | None = None,
@@ -52,6 +53,7 @@ def log(
     from them), `figures` plots by file name, `history` metrics by iteration (each boosting round or epoch), `search`
     what `lake.search` gave: each try becomes a child run. The inputs' Delta versions, code identity and commit come
     from `result`, what is known of the training rows from `notes`.
+    The version is a challenger where a notebook judges the model (`judged`), else its champion.
     Without `register` (a sandbox) it is logged under the user's own experiment and no version is made (0).
     Raises TrainingError for a model or metrics that tell of no learning, UntrustedModel when the model holds types
     that could not be loaded again, LakeError where MLflow's records cannot be written. Nothing is registered then.
@@ -69,7 +71,7 @@ def log(
             for number, one in enumerate(search.tries if search else (), start=1):
                 _log_try(experiment, run.info.run_id, number, one)
             info = _log_estimator(model, example)
-        version = registry.register(info, name, run.info.run_id, result) if register else 0
+        version = registry.register(settings, info, name, run.info.run_id, result, judged=judged) if register else 0
         return ModelVersion(name=name.dotted, version=version, run_id=run.info.run_id, metrics=numbers)
 
 

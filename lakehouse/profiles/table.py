@@ -2,22 +2,18 @@
 
 Made of the profiles that runs keep (see `kept`), so nothing depends on it and it can be made anew. How far it is with a
 table stands in its own log as a transaction of that table's name and version, as Delta's protocol means it: what a crash
-kept from being added, the table's next write adds. Written here and not by Spark, since a session's first commit of few
-rows takes Spark a second and this some hundredths, and every notebook would wait for it.
-Format: https://github.com/delta-io/delta/blob/master/PROTOCOL.md (actions; reader version 1, writer version 2).
+kept from being added, the table's next write adds. Not written by Spark, for which every notebook would wait.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import deltalog, tables
+from lakehouse import deltalog, deltawrite, tables
 from lakehouse.deltalog import Commit
 from lakehouse.errors import LakeError
 from lakehouse.names import PROFILES as TABLE
@@ -54,7 +50,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "findings": ("array<string>", "What was unusual, in words."),
 }
 _PARTITION = "table"
-_KEEP = {"delta.logRetentionDuration": "interval 3650 days", "delta.deletedFileRetentionDuration": "interval 3650 days"}
 _ATTEMPTS = 20
 
 
@@ -126,52 +121,18 @@ def _commit(path: Path, rows: Mapping[TableName, list[dict[str, Any]]], upto: Ma
     """One version more, unless another writer was first."""
     version = (deltalog.latest(path) if deltalog.versions(path) else -1) + 1  # type: ignore[operator]
     now = int(time.time() * 1000)
-    actions: list[dict[str, Any]] = [{"commitInfo": _info(now, version)}]
+    actions = [deltawrite.appended(version, [_PARTITION])]
     if version == 0:
-        actions += [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, {"metaData": _metadata(now)}]
+        kinds = {"bigint": "long", _LIST: _array("double"), "array<string>": _array("string"), _COUNTS: _map("string", "long")}
+        columns = {name: (kinds.get(kind, kind), said) for name, (kind, said) in COLUMNS.items()}
+        actions += deltawrite.created("What the rows of each published batch look like, column by column.", columns, [_PARTITION])
     actions += [{"txn": {"appId": name.dotted, "version": upto[name], "lastUpdated": now}} for name in rows]
-    written = [_file(path, name, list_, now) for name, list_ in rows.items() if list_]
-    target = deltalog.commit_path(path, version)
-    draft = target.with_name(f".{target.name}.{uuid.uuid4()}")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        draft.write_text("".join(json.dumps(action) + "\n" for action in [*actions, *({"add": facts} for facts in written)]))
-        os.link(draft, target)  # fails where the version is there
+    written = [_file(path, name, list_) for name, list_ in rows.items() if list_]
+    if deltawrite.put(path, version, [*actions, *written]):
         return True
-    except FileExistsError:
-        for facts in written:
-            (path / facts["path"]).unlink(missing_ok=True)
-        return False
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _info(now: int, version: int) -> dict[str, Any]:
-    return {
-        "timestamp": now,
-        "operation": "WRITE",
-        "operationParameters": {"mode": "Append", "partitionBy": json.dumps([_PARTITION])},
-        "isBlindAppend": True,
-        "engineInfo": "lakehouse",
-        "readVersion": version - 1,
-    }
-
-
-def _metadata(now: int) -> dict[str, Any]:
-    kinds = {"bigint": "long", _LIST: _array("double"), "array<string>": _array("string"), _COUNTS: _map("string", "long")}
-    fields = [
-        {"name": name, "type": kinds.get(kind, kind), "nullable": True, "metadata": {"comment": said}}
-        for name, (kind, said) in COLUMNS.items()
-    ]
-    return {
-        "id": str(uuid.uuid4()),
-        "description": "What the rows of each published batch look like, column by column.",
-        "format": {"provider": "parquet", "options": {}},
-        "schemaString": json.dumps({"type": "struct", "fields": fields}),
-        "partitionColumns": [_PARTITION],
-        "configuration": _KEEP,
-        "createdTime": now,
-    }
+    for one in written:
+        (path / one["add"]["path"]).unlink(missing_ok=True)
+    return False
 
 
 def _array(kind: str) -> dict[str, Any]:
@@ -182,22 +143,12 @@ def _map(key: str, value: str) -> dict[str, Any]:
     return {"type": "map", "keyType": key, "valueType": value, "valueContainsNull": True}
 
 
-def _file(path: Path, name: TableName, rows: list[dict[str, Any]], now: int) -> dict[str, Any]:
+def _file(path: Path, name: TableName, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Writes one file and returns what the commit says of it."""
     import pyarrow
-    from pyarrow import parquet
 
     relative = f"{_PARTITION}={name.dotted}/part-{uuid.uuid4()}.snappy.parquet"
-    (path / relative).parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pyarrow.Table.from_pylist(rows, _schema()), path / relative, compression="snappy")
-    return {
-        "path": relative,
-        "partitionValues": {_PARTITION: name.dotted},
-        "size": (path / relative).stat().st_size,
-        "modificationTime": now,
-        "dataChange": True,
-        "stats": json.dumps({"numRecords": len(rows)}),
-    }
+    return deltawrite.file(path, relative, pyarrow.Table.from_pylist(rows, _schema()), {_PARTITION: name.dotted})
 
 
 def _schema() -> pyarrow.Schema:

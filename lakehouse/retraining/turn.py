@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import ledger, making, plan
+from lakehouse import ledger, making, plan, record
 from lakehouse.errors import Cancelled, RunFailed
 from lakehouse.names import TableName
 from lakehouse.plan import Step
@@ -28,12 +28,12 @@ UNDECIDED = "not enough evidence"
 
 @dataclass(frozen=True)
 class Taken:
-    """How one month ended: the version that was judged, what the ledger says became of it, what was scored."""
+    """How one month ended: the version that was judged, what the ledger says became of it and why, what was scored."""
 
     turn: Turn
     version: int | None
     action: str
-    note: str
+    why: str
     champion: int | None
     scored: tuple[TableName, ...]
     seconds: float
@@ -51,9 +51,18 @@ def take(project: Project, settings: Settings, course: Course, turn: Turn, on_ev
     following = turn.through.shift(1)
     scorers = due.to_score(project, settings, course, following, stands.champion)
     _run(project, settings, [Step(scorer, (str(following),)) for scorer in scorers], on_event)
-    action = stands.decided.get(version, UNDECIDED)
-    note = stands.last.note if stands.last and stands.last.to_version == version else ""
-    return Taken(turn, version, action, note, stands.champion, tuple(scorers), time.monotonic() - began)
+    action = stands.decided.get(version, UNDECIDED) if version else UNDECIDED
+    why = _why(settings, course, version)
+    return Taken(turn, version, action, why, stands.champion, tuple(scorers), time.monotonic() - began)
+
+
+def _why(settings: Settings, course: Course, version: int | None) -> str:
+    """The gates that a version failed, in words, as the judge's run recorded it."""
+    for result in record.results_newest_first(settings.root, course.judge):
+        for judged in result.judged:
+            if judged.version == version:
+                return "; ".join(f"{gate.name}: {gate.said}" for gate in judged.gates if gate.passed is False)
+    return ""
 
 
 def _with_outcomes(project: Project, settings: Settings, course: Course, turn: Turn) -> list[Step]:

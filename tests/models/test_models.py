@@ -87,7 +87,7 @@ def test_every_version_tells_its_aliases_and_training_set(place: Settings, logge
     first = RESULT.model_copy(update={"inputs": {"gold.features": {"version": 0}, "raw.things": {"version": None}}})
     models.log(place, fitted, TableName("models", "first"), result=first)
     found = {(one.name, one.version): one for one in models.registered(place)}
-    assert found[("models.delay", 1)].aliases == () and found[("models.delay", 2)].aliases == ("champion",)
+    assert found[("models.delay", 1)].aliases == ("previous",) and found[("models.delay", 2)].aliases == ("champion",)
     assert found[("models.delay", 1)].inputs == {"gold.features": 7}
     assert found[("models.first", 1)].inputs == {"gold.features": 0}
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lakehouse.evaluation import Business, Directional, Evidence, evaluate
-from lakehouse.promotion.contract import ModelContract
+from lakehouse.evaluation import Directional, Evidence, evaluate
+from lakehouse.promotion.contract import Business, ModelContract
 
 MONTHS = ("2013-03", "2013-04")
 LINES = ("red", "blue", "green", "black")
@@ -118,8 +118,8 @@ def evidence(challenger: Told, champion: Told | None, seen: pd.DataFrame) -> Evi
         inputs=lambda some: some,
         base_rate=0.35,
         slices={"line": seen["line"]},
-        groups={"line": seen["line"]},
-        business=Business("minutes_saved", 15, -5),
+        groups=["line"],
+        business=Business(name="minutes_saved", right=15, wrong=-5),
         behaviour=[Directional("more rain never helps", lambda some: some.assign(rain=some["rain"] + 1))],
         resamples=80,
     )
