@@ -13,6 +13,16 @@ _HOURS = {"05-08": 8, "09-11": 11, "12-14": 14, "15-17": 17, "18-20": 20, "21-23
 _MILES = {"under 500 miles": 499, "500-999 miles": 999, "1000-1499 miles": 1499, "1500 miles and more": np.inf}
 
 
+def judged_on(features: pd.DataFrame, first: str, through: str) -> tuple[pd.DataFrame, float]:
+    """Of flights whose outcome is known: those of the months from `first` to `through` of which it was known a day after these
+    ended, with their local `day`; and the share of late ones in the months before."""
+    month = features["month"]
+    end = pd.Period(through).end_time + pd.Timedelta(days=1)
+    chosen = features[month.between(first, through) & (features["label_known_at"] <= end)]
+    rows = chosen.assign(is_late=chosen["is_late"].astype(int), day=day(chosen)).reset_index(drop=True)
+    return rows, float(features.loc[month < first, "is_late"].astype(int).mean())
+
+
 def day(rows: pd.DataFrame) -> pd.Series:
     """The local day of the scheduled departure, as 2013-02-28."""
     return _local(rows["scheduled_departure"]).dt.strftime("%Y-%m-%d")

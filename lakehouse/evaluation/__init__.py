@@ -13,6 +13,7 @@ _FROM = {
     "behaviour": ("Directional", "EdgeCase", "Invariance", "Outcome"),
     "business": ("best_threshold", "carry", "threshold_of"),
     "evidence": ("Evidence", "Figure"),
+    "records": ("trained_with",),
     "trial": ("evaluate",),
 }
 __all__ = [name for names in _FROM.values() for name in names]

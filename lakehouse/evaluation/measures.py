@@ -110,7 +110,7 @@ def _ranked(one: Scored, draws: Resamples, chosen: np.ndarray) -> tuple[np.ndarr
 def bins(score: np.ndarray, count: int) -> np.ndarray:
     """In which of `count` groups of as many rows, of rising score, each row lies, shape (rows,). Equal scores lie in one."""
     edges = np.quantile(score, np.arange(1, count) / count) if len(score) else np.empty(0)
-    return np.searchsorted(edges, score, side="right")
+    return np.searchsorted(edges, score)
 
 
 def ece(one: Scored, draws: Resamples, groups: np.ndarray, count: int) -> np.ndarray:

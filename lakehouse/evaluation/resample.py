@@ -39,8 +39,9 @@ class Resamples:
 
 def draw(codes: np.ndarray, clusters: int, resamples: int, seed: int) -> Resamples:
     """So many draws of as many clusters as there are; the same for the same seed."""
-    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), resamples) if clusters else []
-    return Resamples(codes, np.vstack([np.ones((1, clusters)), np.reshape(drawn, (-1, clusters))]))
+    each = np.full(clusters, 1 / clusters) if clusters else np.empty(0)
+    drawn = np.random.default_rng(seed).multinomial(clusters, each, resamples) if clusters else np.empty((resamples, 0))
+    return Resamples(codes, np.vstack([np.ones((1, clusters)), drawn]))
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,8 @@ class Trial:
         return self._search(slicing.pairs(cuts, at_least), sides)
 
     def _slices(self, one: Cut, sides: Sequence[Scored], more: Sequence[str]) -> None:
+        if not one.labels:
+            return
         found = [self._measured(one, side, more) for side in sides]
         for model, drawn in zip(self.models, found, strict=False):
             self.sheet.add(one, drawn, model.version)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import recall_score
+
+from lakehouse.errors import EvaluationError
+from lakehouse.evaluation import Evidence
+from lakehouse.evaluation.sheet import COLUMNS, KEY
+from tests.evaluation.conftest import Knowing
+
+Judge = Callable[..., Evidence]
+
+
+def test_the_better_one_is_called_better_with_its_uncertainty(evidence: Evidence) -> None:
+    gain = evidence.find(2, "all", "all", "log_loss_gain")
+    own, other = (evidence.find(version, "all", "all", "log_loss") for version in (2, 1))
+    assert gain is not None and own is not None and other is not None
+    assert gain.value == pytest.approx(other.value - own.value) and 0 < gain.low < gain.value < gain.high
+    assert gain.p < 0.001 and (gain.rows, gain.days) == (6000, 60)
+    assert gain.error < own.error  # paired: both share the days' luck
+    assert (evidence.challenger, evidence.champion, evidence.through, evidence.rows) == (2, 1, "2013-04", 6000)
+    assert set(evidence.thresholds.values()) == {0.5} and evidence.size_bytes == {2: 1000, 1: 1000}
+    assert all(0 < seconds < 1 for seconds in evidence.seconds_per_1000.values())
+
+
+def test_a_line_is_found_once_and_what_is_not_there_is_none(evidence: Evidence) -> None:
+    assert list(evidence.table.columns) == COLUMNS and not evidence.table.duplicated(KEY).any()
+    assert evidence.table["value"].notna().all()
+    assert evidence.find(2, "kind", "z", "auc") is None and evidence.find(3, "all", "all", "auc") is None
+    assert set(evidence.table.loc[evidence.table["measure"].str.endswith("_gain"), "against"]) == {1}
+
+
+def test_the_same_again_is_the_same_and_the_champion_is_measured_alike(judge: Judge, evidence: Evidence) -> None:
+    again = judge(Knowing(2), Knowing(1, of_z=0), groups=["side"])
+    pd.testing.assert_frame_equal(again.table, evidence.table)
+    before = judge(Knowing(1, of_z=0), groups=["side"])
+    own = [one.table[(one.table["model_version"] == 1) & (one.table["slice_kind"] != "found")] for one in (again, before)]
+    own = [one[~one["measure"].str.endswith("_gain")].reset_index(drop=True) for one in own]
+    pd.testing.assert_frame_equal(*own)
+
+
+def test_without_a_champion_the_base_rate_is_met(judge: Judge, rows: pd.DataFrame) -> None:
+    found = judge(Knowing(1))
+    told = -np.where(rows["came"] == 1, np.log(0.3), np.log(0.7)).mean()
+    gain, own = found.find(1, "all", "all", "log_loss_gain"), found.find(1, "all", "all", "log_loss")
+    assert gain is not None and own is not None and gain.value == pytest.approx(told - own.value)
+    assert found.champion is None and set(found.table["model_version"]) == {1} and set(found.table["against"]) == {0}
+
+
+def test_groups_are_compared_as_scikit_learn_counts(evidence: Evidence, rows: pd.DataFrame) -> None:
+    """fairlearn's definitions; fairlearn itself is not installed."""
+    acted = Knowing(2).predict_proba(rows)[:, 1] >= 0.5
+    for name, positive in (("true_positive_rate", 1), ("false_positive_rate", 0)):
+        by_side = {}
+        for side, here in rows.groupby("side").groups.items():
+            hit = recall_score(rows.loc[here, "came"], acted[here], pos_label=positive)
+            by_side[side] = hit if positive else 1 - hit
+            assert evidence.find(2, "group side", str(side), name).value == pytest.approx(by_side[side])  # type: ignore[union-attr]
+        gap = evidence.find(2, "group side", "gap", name)
+        assert gap is not None and gap.value == pytest.approx(max(by_side.values()) - min(by_side.values()))
+        assert 0 <= gap.low <= gap.high
+
+
+def test_reliability_is_told_by_tenths(evidence: Evidence) -> None:
+    lines = evidence.table[(evidence.table["slice_kind"] == "score") & (evidence.table["model_version"] == 2)]
+    told = lines[lines["measure"] == "predicted"].set_index("slice")["value"]
+    assert list(told.index) == [f"{number:02d}" for number in range(1, 11)] and told.is_monotonic_increasing
+    assert set(lines["rows"]) == {600}
+
+
+def test_a_miscalibrated_one_shows(judge: Judge) -> None:
+    found = judge(Knowing(2, shift=1.0), Knowing(1))
+    bias, ece = (found.find(2, "all", "all", name) for name in ("bias", "ece"))
+    assert bias is not None and ece is not None and bias.low > 0.1 and ece.low > 0.1
+    assert found.find(2, "all", "all", "auc_gain").value == pytest.approx(0)  # type: ignore[union-attr]
+
+
+def test_what_is_kept_in_the_ledger_is_plain(evidence: Evidence) -> None:
+    plain = json.loads(json.dumps(evidence.plain()))
+    assert {one["measure"] for one in plain["measures"]} >= {"auc", "log_loss", "log_loss_gain", "minutes_gain"}
+    assert (plain["months"], plain["rows"], plain["champion"]) == (["2013-03", "2013-04"], 6000, 1)
+
+
+@pytest.mark.parametrize("few", [0, 1, 5], ids=["no row", "one row", "five rows"])
+def test_too_few_rows_are_measured_as_far_as_they_go(judge: Judge, rows: pd.DataFrame, few: int) -> None:
+    """Whether it is enough is for the gates to say."""
+    found = judge(Knowing(2), Knowing(1), rows=rows.head(few))
+    assert (found.rows, found.days) == (few, min(few, 1)) and list(found.table.columns) == COLUMNS
+    assert found.find(2, "all", "all", "average_precision_gain") is None or few
+
+
+@pytest.mark.parametrize(
+    ("given", "change", "message"),
+    [
+        pytest.param({"trained_until": {1: "2013-01", 2: "2013-03"}}, {}, r"2 learnt from 2013-03, .* on 2013-03", id="learnt"),
+        pytest.param({}, {"came": [np.nan] + [1.0] * 5999}, r"came is missing in 1 of 6,000 rows", id="outcome"),
+        pytest.param({}, {"x": [np.nan] + [1.0] * 5999}, r"Version 2 gave 1 of 6,000 rows scores that are no prob", id="scores"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(judge: Judge, rows: pd.DataFrame, given: dict, change: dict, message: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(EvaluationError, match=message) as caught:
+        judge(Knowing(2), replace(Knowing(1)), rows=rows.assign(**change), **given)
+    assert caught.value.hint
