@@ -133,13 +133,14 @@ class _Planner:
             if read.scored and known.get(read.table.dotted, {}).get("seen"):
                 continue  # a score is told once, by the champion of then
             covered = inputs.covered(self.project, read.table, read.coverage, own)
+            then = known.get(read.table.dotted, {}).get("seen", {})
+            now = inputs.seen(self.project, self.root, spec, read, own)
+            if then and inputs.WHOLE not in then and course.moving(self.project, spec):
+                # Partitions that came since, or are about to, are for the loop to take up.
+                covered, now = [*then], {part: stands for part, stands in now.items() if part in then}
             if self._moves(read.table, covered):
                 found.append(Reason("upstream", read.table))
                 continue
-            now = inputs.identity(self.project, self.root, read.table, read.coverage, own)
-            then = known.get(read.table.dotted, {}).get("seen", {})
-            if course.moving(self.project, spec):  # partitions that came since are the loop's to take up
-                now = {part: stands for part, stands in now.items() if part in then}
             found += reasons.moved(read.table, then, now, covered)
         return tuple(dict.fromkeys(found))
 

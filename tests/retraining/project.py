@@ -12,10 +12,11 @@ from tests.notebooks import contract, notebook
 from tests.workspace import monthly
 
 MONTHS = {"column": "month", "start": "2013-01", "end": "2013-06"}
-# 400 things a month. The nearer to the end, the better `size` tells what becomes of a thing: newer models are better.
+# 400 things a month. January's sizes were measured badly, so a model of January alone is timid.
 FEATURES = """
 df = lake.spark.sql('''
-    select month, id, asked_at, asked_at + interval 12 hours as known, pmod(hash(id, month), 1000) / 1000d as size,
+    select month, bigint(id) as id, asked_at, asked_at + interval 12 hours as known,
+           (pmod(hash(id, month), 1000) + if(month = '2013-01', pmod(hash(id, 2), 400) - 200, 0)) / 1000d as size,
            pmod(hash(id, month), 1000) + pmod(hash(month, id, 1), 600) > 800 as came
     from (select month, id, timestamp(month || '-01') + make_dt_interval(id % 28, id % 24) as asked_at
           from (select explode(array({months})) as month) lateral view explode(sequence(0, 399)) ids as id)
@@ -127,6 +128,11 @@ CONTRACTS: dict[str, Any] = {
             "grace": "1d",
         },
         "evaluate": {"months": 2},
-        "gates": {"enough": {"rows": 500, "positives": 50}, "speed": {"seconds": 60}, "leaks": False, "better": {"gain": 0.0}},
+        "gates": {
+            "enough": {"rows": 500, "positives": 50},
+            "better": {"gain": 0.01},
+            "speed": {"seconds": 60},
+            **dict.fromkeys(("leaks", "calibrated"), False),
+        },
     },
 }

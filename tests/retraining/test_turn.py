@@ -1,0 +1,120 @@
+"""A year's first months, taken one by one on a real lake; notebooks' cells run here, without Dagster and kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lakehouse import ledger
+from lakehouse.orchestration import launch
+from lakehouse.orchestration.launch import StepOutcome
+from lakehouse.plan import Step
+from lakehouse.project import Project
+from lakehouse.retraining import course, due, turn
+from lakehouse.retraining.course import Course
+from lakehouse.retraining.turn import Taken
+from tests.retraining.project import CONTRACTS, NOTEBOOKS
+from tests.retraining.test_course import MODEL
+from tests.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def place(new_workspace: Callable[[str], Workspace]) -> Workspace:
+    """Features of January to May; `ran` lists what the loop ran, and of which it was told to stop before."""
+    made = new_workspace("retraining")
+    made.write(NOTEBOOKS, CONTRACTS)
+    made.run("features/things", months=[f"2013-0{number}" for number in range(1, 6)])
+    return made
+
+
+@pytest.fixture
+def ran(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Steps are executed here and listed."""
+    found: list[tuple[str, Any]] = []
+
+    def execute(_: Any, __: Any, steps: Sequence[Step], on_event: Any) -> list[StepOutcome]:
+        for step in steps:
+            found.append((step.asset.slashed, list(step.partitions) or dict(step.parameters)))
+            place.run(step.asset.slashed, **({"months": list(step.partitions)} if step.partitions else step.parameters))
+        return [StepOutcome(step.asset, step.partitions, "succeeded") for step in steps]
+
+    monkeypatch.setattr(launch, "execute", execute)
+    return found
+
+
+def of(place: Workspace) -> tuple[Project, Course]:
+    project = Project.load(place.project)
+    return project, course.of(project, MODEL)
+
+
+def is_due(place: Workspace, **more: Any) -> due.Due:
+    project, found = of(place)
+    return due.due(project, place.settings, found, apart=False, **more)
+
+
+def take(place: Workspace, one: due.Turn) -> Taken:
+    project, found = of(place)
+    return turn.take(project, place.settings, found, one, lambda *_: None)
+
+
+def test_it_begins_with_the_samples_and_takes_each_month_once(place: Workspace, ran: list[tuple[str, Any]]) -> None:
+    told = is_due(place)
+    assert [(one.train_until, one.through) for one in told.turns] == [
+        ("2013-01", "2013-03"), ("2013-02", "2013-04"), ("2013-03", "2013-05"),
+    ]  # fmt: skip
+    first = take(place, told.turns[0])
+    assert (first.version, first.action, first.champion, first.why) == (1, "promoted", 1, "")
+    assert ran == [
+        ("models/things", {"until": "2013-01"}),
+        ("evaluation/things", {"through": "2013-03", "known_by": "2013-04-02T00:00:00"}),
+        ("scores/things", ["2013-04"]),
+    ]
+    assert [one.through for one in is_due(place).turns] == ["2013-04", "2013-05"]
+
+
+def test_killed_between_training_and_judging_it_goes_on_with_the_same_version(place: Workspace, ran: list[tuple[str, Any]]) -> None:
+    place.run("models/things", until="2013-02")
+    (second, _) = is_due(place).turns
+    assert second.trained == 2
+    taken = take(place, second)
+    assert [name for name, _ in ran] == ["evaluation/things", "scores/things"]
+    assert (taken.version, taken.action, taken.champion) == (2, "promoted", 2)
+    assert {version for (version,) in place.rows("scores.things", "model_version")} == {1, 2}
+
+
+def test_killed_before_scoring_the_plan_says_what_is_left(place: Workspace) -> None:
+    project, found = of(place)
+    may = due.month("2013-05")
+    assert [name.slashed for name in due.to_score(project, place.settings, found, may, 7)] == ["scores/things"]
+    assert due.to_score(project, place.settings, found, may, 2) == []  # by the champion that there is it was scored
+    assert due.to_score(project, place.settings, found, due.month("2013-06"), 2) == []  # its rows are not there yet
+
+
+def test_what_was_moved_stays_and_nothing_is_stale(place: Workspace, ran: list[tuple[str, Any]]) -> None:
+    assert place.plan() == [] or [step.asset.slashed for step in place.plan()] == ["features/things"]
+
+
+def test_outcomes_that_came_flow_into_the_scores_before_the_champion_may_change(
+    place: Workspace, ran: list[tuple[str, Any]]
+) -> None:
+    place.run("features/things", months=["2013-05"], late="2013-05")
+    told = is_due(place)
+    assert (told.turns, told.waits) == ((), "2013-05: 192 of 400 rows have an outcome, 90% are needed")
+    place.run("features/things", months=["2013-05"])
+    (third,) = is_due(place).turns
+    taken = take(place, third)
+    assert [name for name, _ in ran] == ["scores/things", "models/things", "evaluation/things"]
+    assert ran[0][1] == ["2013-05"]
+    assert (taken.version, taken.action, taken.champion, taken.scored) == (3, "refused", 2, ())
+    assert taken.why.startswith("better: ")
+    assert is_due(place).turns == ()
+
+
+def test_a_month_before_now_only(place: Workspace) -> None:
+    project, found = of(place)
+    early = due.due(project, place.settings, found, at=datetime(2013, 4, 1, tzinfo=UTC), apart=False)
+    assert early.turns == ()
+    assert ledger.champion(place.root, MODEL) == 2
