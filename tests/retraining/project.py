@@ -77,6 +77,7 @@ NOTEBOOKS: dict[str, Any] = {
     ),
     "scores/things": monthly("scores/things", *SCORES, imports="from lakehouse.scoring import with_outcomes"),
 }
+NOTEBOOKS["scores/things"]["cells"][2]["source"] = 'months: list[month] = ["2013-04"]  # months to score'
 NOTEBOOKS["features/things"]["cells"][2]["source"] += (
     '\nlate: str = "2014-01"  # from this month on, half of the outcomes are still to come'
 )

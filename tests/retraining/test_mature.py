@@ -18,7 +18,7 @@ from lakehouse.promotion.contract import Outcome
 from lakehouse.retraining import mature
 
 THINGS = TableName("features", "things")
-OUTCOME = Outcome(table=THINGS, column="came", known_at="known", at="asked", share=0.9, grace="1d")
+OUTCOME = Outcome(table=THINGS, column="came", known_at="known", at="asked_at", share=0.9, grace="1d")
 Row = tuple[datetime, datetime | None]
 
 
@@ -42,7 +42,7 @@ def write(root: Path, months: dict[str, Sequence[Sequence[Row]]]) -> None:
             (table / name).parent.mkdir(parents=True, exist_ok=True)
             moment = pyarrow.timestamp("us", "UTC")
             columns = {
-                "asked": pyarrow.array([row[0] for row in rows], moment),
+                "asked_at": pyarrow.array([row[0] for row in rows], moment),
                 "known": pyarrow.array([row[1] for row in rows], moment),
                 "came": pyarrow.array([None if row[1] is None else True for row in rows], pyarrow.bool_()),
             }

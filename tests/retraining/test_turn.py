@@ -13,9 +13,10 @@ from lakehouse.orchestration import launch
 from lakehouse.orchestration.launch import StepOutcome
 from lakehouse.plan import Step
 from lakehouse.project import Project
-from lakehouse.retraining import course, due, turn
+from lakehouse.retraining import course, due, picture, story, turn
 from lakehouse.retraining.course import Course
 from lakehouse.retraining.turn import Taken
+from tests.notebooks import document
 from tests.retraining.project import CONTRACTS, NOTEBOOKS
 from tests.retraining.test_course import MODEL
 from tests.workspace import Workspace
@@ -25,7 +26,8 @@ from tests.workspace import Workspace
 def place(new_workspace: Callable[[str], Workspace]) -> Workspace:
     """Features of January to May; `ran` lists what the loop ran, and of which it was told to stop before."""
     made = new_workspace("retraining")
-    made.write(NOTEBOOKS, CONTRACTS)
+    year = document('import lakehouse\nlake = lakehouse.open("explore/year")\nlake.read("features.things")')
+    made.write({**NOTEBOOKS, "explore/year": year}, CONTRACTS)
     made.run("features/things", months=[f"2013-0{number}" for number in range(1, 6)])
     return made
 
@@ -93,8 +95,11 @@ def test_killed_before_scoring_the_plan_says_what_is_left(place: Workspace) -> N
     assert due.to_score(project, place.settings, found, due.month("2013-06"), 2) == []  # its rows are not there yet
 
 
-def test_what_was_moved_stays_and_nothing_is_stale(place: Workspace, ran: list[tuple[str, Any]]) -> None:
-    assert place.plan() == [] or [step.asset.slashed for step in place.plan()] == ["features/things"]
+def test_what_was_moved_stays_and_is_not_stale(place: Workspace) -> None:
+    """Neither the months that the loop has moved on to, nor June, which is to be built, are a reason to train or judge again."""
+    assert {step.asset.slashed: step.partitions for step in place.plan()} == dict.fromkeys(
+        ("features/things", "scores/things"), ("2013-06",)
+    )
 
 
 def test_outcomes_that_came_flow_into_the_scores_before_the_champion_may_change(
@@ -118,3 +123,30 @@ def test_a_month_before_now_only(place: Workspace) -> None:
     early = due.due(project, place.settings, found, at=datetime(2013, 4, 1, tzinfo=UTC), apart=False)
     assert early.turns == ()
     assert ledger.champion(place.root, MODEL) == 2
+
+
+def test_the_year_is_measured_by_who_scored_each_month_and_drawn(place: Workspace) -> None:
+    import matplotlib.pyplot as plt
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    from lakehouse import models
+
+    lake = place.open("explore/year", target="sandbox")
+    decided = story.decisions(story.entries(lake, "models.things"))
+    rows = lake.read("features.things", partitions="all").where("came is not null").toPandas()
+    rows = rows.assign(came=rows["came"].astype(int), day=rows["asked_at"].dt.date)
+    found = story.measured(
+        lake, "models.things", rows, decided, outcome="came", resample_by="day", inputs=lambda these: these[["size"]], resamples=20
+    ).set_index(["month", "way", "measure"])  # fmt: skip
+    assert sorted({month for month, _, _ in found.index}) == ["2013-04", "2013-05", story.MEAN]
+    may = rows[rows["month"] == "2013-05"]
+    told = models.load(place.settings, MODEL, 2).predict_proba(may[["size"]])[:, 1]
+    own = found.loc[("2013-05", "champion", "log_loss")]
+    assert (own["version"], own["value"]) == (2, pytest.approx(log_loss(may["came"], told)))
+    assert found.loc[("2013-05", "champion", "auc"), "value"] == pytest.approx(roc_auc_score(may["came"], told))
+    assert 0 < own["gain_low"] <= own["gain"] <= own["gain_high"]
+    assert found.loc[("2013-05", "first", "log_loss"), "gain"] == 0
+    figure, axes = plt.subplots(3, 1)
+    picture.plot(found.reset_index(), decided, axes)
+    assert [label.get_text() for label in axes[-1].get_xticklabels()] == ["2013-04\nchampion 1", "2013-05\nchampion 2"]
+    plt.close(figure)
