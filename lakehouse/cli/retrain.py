@@ -46,11 +46,13 @@ def retrain(
     tables.open_root(now.root)
     with alone(now.root, chosen.model, console.print):
         found = due.due(project, now, chosen, through=last)
-        if dry_run or not found.turns:
+        if dry_run or not (found.turns or found.left):
             _print_due(console, chosen, found)
             return 0
         taken = _take(console, project, now, chosen, found)
-    _print_taken(console, chosen, taken, found.waits)
+    if taken:
+        _print_taken(console, chosen, taken)
+    _print_rest(console, chosen, found)
     return 0
 
 
@@ -67,12 +69,15 @@ def _take(console: Console, project: Project, now: Settings, course: Course, fou
     warm_up(now)
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting Spark and the kernels", total=len(found.turns))
+
+        def show(asset: Any, event: str, _seconds: float, _outcome: Any) -> None:
+            if event == "started":
+                bar.update(task, description=asset.slashed)
+
+        if found.last and found.left:
+            turns.score(project, now, found.left, found.last.shift(1), show)
+            bar.console.print(f"{found.last}  was decided by before; scored {found.last.shift(1)}")
         for turn in found.turns:
-
-            def show(asset: Any, event: str, _seconds: float, _outcome: Any, key: str = turn.through) -> None:
-                if event == "started":
-                    bar.update(task, description=f"{key}: {asset.slashed}")
-
             taken.append(turns.take(project, now, course, turn, show))
             bar.advance(task)
             bar.console.print(_line(taken[-1]), soft_wrap=True)
@@ -89,23 +94,31 @@ def _line(one: Taken) -> str:
 
 
 def _print_due(console: Console, course: Course, found: Due) -> None:
-    if not found.turns:
+    if not found.turns and not found.left:
         console.print(f"Nothing is due: {course.model} was decided on by every month whose outcomes have come.", soft_wrap=True)
+    if found.last and found.left:
+        console.print(f"{found.last}  was decided by; {found.last.shift(1)} is still to be scored", soft_wrap=True)
     for turn in found.turns:
         trained = f"version {turn.trained}, which waits to be judged" if turn.trained else f"train until {turn.train_until}"
         known = f"outcomes known by {turn.known_by:%Y-%m-%d %H:%M} UTC"
         console.print(f"{turn.through}  {trained}; judge by the {course.months} months up to it ({known})", soft_wrap=True)
+    _print_rest(console, course, found)
+
+
+def _print_rest(console: Console, course: Course, found: Due) -> None:
     if found.waits:
         console.print(f"Not yet due: {found.waits}", soft_wrap=True)
+    if found.revised:
+        months = ", ".join(found.revised)
+        what = f"{course.outcome.table} was written again since {course.model} was judged by it ({months}); what was decided stays."
+        console.print(f"{what} To judge again by what is known now: lakehouse run {course.judge.slashed}", soft_wrap=True)
 
 
-def _print_taken(console: Console, course: Course, taken: list[Taken], waits: str) -> None:
+def _print_taken(console: Console, course: Course, taken: list[Taken]) -> None:
     promoted = sum(one.action == "promoted" for one in taken)
     seconds = sum(one.seconds for one in taken)
     months = f"{len(taken)} month{'s' if len(taken) != 1 else ''}"
     champion = taken[-1].champion
     words = f"\n{course.model}: {months} in {seconds:.0f} s, {promoted} promoted. Champion: version {champion}."
     console.print(words, soft_wrap=True)
-    if waits:
-        console.print(f"Not yet due: {waits}", soft_wrap=True)
     console.print("Who was refused and why: `lakehouse models list`, notebooks/explore/promotions.ipynb", soft_wrap=True)

@@ -65,8 +65,8 @@ def sensor(project: Project, settings: Settings, made: Sequence[dg.JobDefinition
         requests, waits = [], []
         for one in found:
             told = due.due(project, settings, one, apart=False)
-            if told.turns:
-                key = str(told.turns[-1].through)
+            if told.turns or told.left:
+                key = str(told.turns[-1].through if told.turns else told.last)
                 requests.append(dg.RunRequest(run_key=f"{one.model} {key}", job_name=name(one.model), partition_key=key))
             elif told.waits:
                 waits.append(f"{one.model}: {told.waits}")

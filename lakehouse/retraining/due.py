@@ -7,10 +7,10 @@ was: a month that was decided is not decided again, a version that was trained f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lakehouse import code, inputs, ledger, making
+from lakehouse import code, deltalog, inputs, ledger, making, record, tables
 from lakehouse.names import TableName
 from lakehouse.partitions import month, month_range
 from lakehouse.project import Project
@@ -45,11 +45,17 @@ class Turn:
 
 @dataclass(frozen=True)
 class Due:
-    """The `turns` to take, in order; `waits` says for what the next one waits, where it waits for outcomes."""
+    """The `turns` to take, in order; `waits` says for what the one after them waits, where it waits for outcomes.
+
+    `last` is the month that was judged by last (None: none was), `left` the notebooks that have not scored the month after it
+    by the champion, `revised` the months judged by then whose outcomes were written again since.
+    """
 
     turns: tuple[Turn, ...]
     waits: str = ""
-    labels: Mapping[month, Labels] = field(default_factory=dict)
+    last: month | None = None
+    left: tuple[TableName, ...] = ()
+    revised: tuple[month, ...] = ()
 
 
 def due(
@@ -65,18 +71,23 @@ def due(
 
     `apart` looks at the outcomes in another process, for one that is to fork Dagster's steps. Raises LakeError.
     """
-    now = at or datetime.now(UTC)
     last = last_decided(project, settings, course)
     labels = (mature.labels if apart else mature.read)(settings.root, course.outcome)
     first = last.shift(1) if last else course.first
+    newest = max(labels, default=first)
     turns: list[Turn] = []
-    for key in month_range(first, min(through or max(labels, default=first), max(labels, default=first))):
+    waits = ""
+    for key in month_range(first, min(through or newest, newest)):
         known_by = mature.known_by(labels, key, course.months)
-        if known_by is None or known_by > now:
-            return Due(tuple(turns), _waits(labels, key, course, now), labels)
+        if known_by is None or known_by > (at or datetime.now(UTC)):
+            waits = _waits(labels, key, course, at or datetime.now(UTC))
+            break
         train_until = key.shift(-course.months)
         turns.append(Turn(key, train_until, known_by, _trained(project, settings, course, train_until) if not turns else None))
-    return Due(tuple(turns), labels=labels)
+    if last is None:
+        return Due(tuple(turns), waits)
+    left = to_score(project, settings, course, last.shift(1))
+    return Due(tuple(turns), waits, last, tuple(left), revised(project, settings, course, last))
 
 
 def last_decided(project: Project, settings: Settings, course: Course) -> month | None:
@@ -104,9 +115,20 @@ def _trained_until(project: Project, settings: Settings, course: Course) -> dict
     }
 
 
-def to_score(project: Project, settings: Settings, course: Course, key: month, champion: int | None) -> list[TableName]:
+def revised(project: Project, settings: Settings, course: Course, last: month) -> tuple[month, ...]:
+    """Of the months up to `last` those whose rows were written again since a version was judged by them."""
+    judged = next(record.results_newest_first(settings.root, course.judge), None)
+    if judged is None or judged.parameters.get(course.judge_parameter) != last:
+        return ()
+    then = judged.inputs.get(course.outcome.table.dotted, {}).get("seen", {})
+    keys = [last.shift(-back) for back in reversed(range(course.months))]
+    now = deltalog.identity(tables.lake_path(settings.root, course.outcome.table), keys)
+    return tuple(key for key in keys if key in then and now.get(key) != then[key])
+
+
+def to_score(project: Project, settings: Settings, course: Course, key: month) -> list[TableName]:
     """The scoring notebooks that have not scored the month `key` by the champion, where its rows are there to be scored."""
-    found = []
+    champion, found = ledger.champion(settings.root, course.model), []
     for scorer in course.scorers:
         spec = project.notebooks[scorer]
         if champion is None or key not in months_of(project, scorer):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse import ledger, making, plan, record
 from lakehouse.errors import Cancelled, RunFailed
 from lakehouse.names import TableName
+from lakehouse.partitions import month
 from lakehouse.plan import Step
 from lakehouse.project import Project
 from lakehouse.retraining import due
@@ -48,12 +49,16 @@ def take(project: Project, settings: Settings, course: Course, turn: Turn, on_ev
     _run(project, settings, [Step(asset, (), parameters=parameters[asset]) for asset in assets], on_event)
     made, stands = making.newest(project, settings.root, course.model), ledger.standing(settings.root, course.model)
     version = made.version if made else None
-    following = turn.through.shift(1)
-    scorers = due.to_score(project, settings, course, following, stands.champion)
-    _run(project, settings, [Step(scorer, (str(following),)) for scorer in scorers], on_event)
+    scorers = due.to_score(project, settings, course, turn.through.shift(1))
+    score(project, settings, scorers, turn.through.shift(1), on_event)
     action = stands.decided.get(version, UNDECIDED) if version else UNDECIDED
     why = _why(settings, course, version)
     return Taken(turn, version, action, why, stands.champion, tuple(scorers), time.monotonic() - began)
+
+
+def score(project: Project, settings: Settings, scorers: Sequence[TableName], key: month, on_event: OnEvent) -> None:
+    """Scores a month by the champion. Raises as `take` does."""
+    _run(project, settings, [Step(scorer, (str(key),)) for scorer in scorers], on_event)
 
 
 def _why(settings: Settings, course: Course, version: int | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 from lakehouse import ledger
 from lakehouse.orchestration import launch
 from lakehouse.orchestration.launch import StepOutcome
+from lakehouse.partitions import month
 from lakehouse.plan import Step
 from lakehouse.project import Project
 from lakehouse.retraining import course, due, picture, story, turn
@@ -77,22 +78,27 @@ def test_it_begins_with_the_samples_and_takes_each_month_once(place: Workspace, 
     assert [one.through for one in is_due(place).turns] == ["2013-04", "2013-05"]
 
 
-def test_killed_between_training_and_judging_it_goes_on_with_the_same_version(place: Workspace, ran: list[tuple[str, Any]]) -> None:
+def test_killed_between_training_and_judging_it_goes_on_with_the_same_version(
+    place: Workspace, ran: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.run("models/things", until="2013-02")
     (second, _) = is_due(place).turns
     assert second.trained == 2
-    taken = take(place, second)
-    assert [name for name, _ in ran] == ["evaluation/things", "scores/things"]
+    with monkeypatch.context() as killed:
+        killed.setattr(due, "to_score", lambda *_: [])
+        taken = take(place, second)
+    assert [name for name, _ in ran] == ["evaluation/things"]
     assert (taken.version, taken.action, taken.champion) == (2, "promoted", 2)
-    assert {version for (version,) in place.rows("scores.things", "model_version")} == {1, 2}
 
 
-def test_killed_before_scoring_the_plan_says_what_is_left(place: Workspace) -> None:
-    project, found = of(place)
-    may = due.month("2013-05")
-    assert [name.slashed for name in due.to_score(project, place.settings, found, may, 7)] == ["scores/things"]
-    assert due.to_score(project, place.settings, found, may, 2) == []  # by the champion that there is it was scored
-    assert due.to_score(project, place.settings, found, due.month("2013-06"), 2) == []  # its rows are not there yet
+def test_killed_between_judging_and_scoring_it_scores_first(place: Workspace, ran: list[tuple[str, Any]]) -> None:
+    project, _ = of(place)
+    found = is_due(place)
+    assert (found.last, [scorer.slashed for scorer in found.left]) == ("2013-04", ["scores/things"])
+    assert [(one.through, one.trained) for one in found.turns] == [("2013-05", None)]
+    turn.score(project, place.settings, found.left, month("2013-05"), lambda *_: None)
+    assert is_due(place).left == ()
+    assert sorted(set(place.rows("scores.things", "month, model_version"))) == [("2013-04", 1), ("2013-05", 2)]
 
 
 def test_what_was_moved_stays_and_is_not_stale(place: Workspace) -> None:
@@ -115,14 +121,20 @@ def test_outcomes_that_came_flow_into_the_scores_before_the_champion_may_change(
     assert ran[0][1] == ["2013-05"]
     assert (taken.version, taken.action, taken.champion, taken.scored) == (3, "refused", 2, ())
     assert taken.why.startswith("better: ")
-    assert is_due(place).turns == ()
+    assert (is_due(place).turns, is_due(place).revised) == ((), ())
+
+
+def test_outcomes_written_again_after_the_verdict_are_told_and_change_nothing(place: Workspace) -> None:
+    place.run("features/things", months=["2013-04"])
+    found = is_due(place)
+    assert (found.turns, found.last, found.revised) == ((), "2013-05", ("2013-04",))
+    assert ledger.champion(place.root, MODEL) == 2
 
 
 def test_a_month_before_now_only(place: Workspace) -> None:
     project, found = of(place)
     early = due.due(project, place.settings, found, at=datetime(2013, 4, 1, tzinfo=UTC), apart=False)
     assert early.turns == ()
-    assert ledger.champion(place.root, MODEL) == 2
 
 
 def test_the_year_is_measured_by_who_scored_each_month_and_drawn(place: Workspace) -> None:
