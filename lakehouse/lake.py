@@ -318,7 +318,8 @@ class Lake(Modelling):
         if self._spec.explore or any(item.table == table for item in found):
             return
         again = notebook.parse(self._spec.path, self._project.path)
-        if any(item.table == table for item in (*again.reads, *again.writes, *again.models_read, *again.models_written)):
+        models = (*again.models_read, *again.models_written, *again.models_judged)
+        if any(item.table == table for item in (*again.reads, *again.writes, *models)):
             raise UndeclaredTable(
                 f"{self._spec.path.name}, {shell.cell_now()}: {verb} of {table} is newer than this session",
                 f'Run the cell lake = lakehouse.open("{self._spec.name.slashed}") again.',

@@ -14,7 +14,8 @@ from typing import Any
 from lakehouse import deltafiles, deltalog, holds, raw, record, tables
 from lakehouse.deltafiles import DataFile
 from lakehouse.errors import LakeError, LakehouseError
-from lakehouse.names import TableName
+from lakehouse.ledger import audit
+from lakehouse.names import PROMOTIONS, TableName
 from lakehouse.record import Result, RunRecord
 from lakehouse.settings import Settings
 from lakehouse.streams import checkpoint
@@ -62,6 +63,9 @@ def _all(settings: Settings, only: Collection[TableName] | None, found: Verified
             if table not in named.unreadable:
                 yield from _files(settings.root, table, versions, held, found)
     yield from _models(settings, only, found, tell)
+    if only is None or PROMOTIONS in only:
+        tell("the ledger of promotions")
+        yield from audit.look(settings)
 
 
 def _raw(root: Path, only: Collection[TableName] | None, found: Verified, tell: Tell) -> Iterator[Trouble]:

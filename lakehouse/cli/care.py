@@ -42,7 +42,7 @@ def verify(
         print(json.dumps({"checked": counts, "findings": [trouble.to_dict() for trouble in found.troubles]}, indent=1))
         return 1 if found.troubles else 0
     console = Console(highlight=False)
-    _print(console, found.troubles)
+    print_troubles(console, found.troubles)
     console.print(
         f"Looked at {found.raw_files:,} raw files, {found.runs:,} runs, {found.versions:,} versions of tables and "
         f"{found.models:,} of models: " + (_count(len(found.troubles)) + "." if found.troubles else "all is as it was recorded."),
@@ -91,7 +91,7 @@ def doctor(
 def _tell(console: Console, done: list[str], left: list[Trouble], failed: dict[Trouble, str]) -> None:
     for words in done:
         console.print(f"✓ {words}", markup=False, soft_wrap=True)
-    _print(console, left, failed)
+    print_troubles(console, left, failed)
     if left:
         mendable = sum(trouble.mend is not None and trouble not in failed for trouble in left)
         more = f"; `lakehouse doctor --repair` mends {mendable} of them" if mendable else ""
@@ -130,7 +130,7 @@ def _count(number: int) -> str:
     return f"{number} finding{'s' if number != 1 else ''}"
 
 
-def _print(console: Console, troubles: Iterable[Trouble], failed: dict[Trouble, str] | None = None) -> None:
+def print_troubles(console: Console, troubles: Iterable[Trouble], failed: dict[Trouble, str] | None = None) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table

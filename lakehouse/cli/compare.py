@@ -21,8 +21,6 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> int:
     """Two versions beside each other, as their evaluations measured them: where each is better, and by how much."""
-    from rich.console import Console
-
     from lakehouse import settings
     from lakehouse.errors import UnknownName
     from lakehouse.project import Project
@@ -37,7 +35,14 @@ def compare(
     found = comparing.compare(Project.load(now.project), now.root, first.model, *versions)
     if as_json:
         print(json.dumps(_plain(found), indent=1))
-        return 0
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: Comparison) -> None:
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False)
     console.print(f"{found.model} version {found.one} beside version {found.other}, {found.met}", soft_wrap=True)
     console.print(_table(found.lines[found.lines["slice_kind"] == "all"], found, "of all rows"))
@@ -49,7 +54,6 @@ def compare(
             console.print(_table(better.head(_MOST), found, f"version {version} is better by more than noise{more}"))
         else:
             console.print(f"Version {version} is better by more than noise on no slice.")
-    return 0
 
 
 def _number(now: Any, which: Any) -> int:

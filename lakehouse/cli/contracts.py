@@ -21,10 +21,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="contract")
 
 
-def schema() -> int:
+def schema(models: Annotated[bool, typer.Option("--models", help="of a model's contract, not a table's")] = False) -> int:
     """The contract's form as a JSON schema, for editors."""
-    from lakehouse.contracts.schema import schema as form
+    from lakehouse.contracts.schema import schema as tables
+    from lakehouse.promotion.contract import schema as of_models
 
+    form = of_models if models else tables
     print(json.dumps(form(), indent=1, ensure_ascii=False))
     return 0
 

@@ -1,4 +1,4 @@
-"""Commands on registered models: list, show, reproduce."""
+"""Commands on registered models: list, show, reproduce. (Who is champion: see promotion.)"""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakehouse.cli import compare
+from lakehouse.cli import compare, promotion
 from lakehouse.cli.history import console_of_whole_lines, print_tree, when
 from lakehouse.cli.retrain import retrain
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
+    from lakehouse.ledger import Head
     from lakehouse.models import Registered
     from lakehouse.settings import Settings
     from lakehouse.training.reproduce import Verdict
@@ -25,21 +26,26 @@ _VERSION = typer.Argument(metavar="MODEL[/VERSION|@ALIAS]", help="flight_delay/7
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Registered models: which there are, what they were made of, the same again.", no_args_is_help=True)
+    about = "Registered models: which there are, what they were made of, which is champion and why."
+    group = typer.Typer(help=about, no_args_is_help=True)
     group.command("list")(listing)
     group.command("show")(show)
     group.command("reproduce")(reproduce)
     group.command("retrain")(retrain)
     group.command("compare")(compare.compare)
     group.command("card")(compare.card)
+    promotion.register(group)
     app.add_typer(group, name="models")
 
 
 def listing(as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> int:
-    """List every version: aliases, when it was trained, on what, and how well it did."""
+    """List every version, the newest first: aliases, what was decided about it last, on what it was trained, how well it did."""
     found = _registered()
+    decided = _decided(found)
     if as_json:
-        print(json.dumps([_plain(one) for one in found], indent=1, default=str))
+        said = [decided.get((one.name, one.version)) for one in found]
+        told = [{**_plain(one), "decision": head and head.model_dump(mode="json")} for one, head in zip(found, said, strict=True)]
+        print(json.dumps(told, indent=1, default=str))
         return 0
     if not found:
         print("No model is registered yet. `lakehouse run 'models/*'` trains those that the project has.")
@@ -50,12 +56,16 @@ def listing(as_json: Annotated[bool, typer.Option("--json", help="for machines")
     from lakehouse import models, settings
 
     now = settings.load()
-    table = Table("model", "version", "aliases", "trained", "on", "metrics", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    columns = ("model", "version", "aliases", "decided", "trained", "on", "metrics")
+    table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for one in found:
+        head = decided.get((one.name, one.version))
+        decision = f"{head.action.replace('_', ' ')} {when(head.at)}" if head else ""
         told = models.facts_of(now, one).get("metrics") or one.metrics  # in the notebook's order, where that is known
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in list(told.items())[:_METRICS])
         on = ", ".join(f"{name}@{version}" for name, version in one.inputs.items())
-        table.add_row(one.name, str(one.version), ", ".join(one.aliases), when(one.at) if one.at else "", on, metrics)
+        trained = when(one.at) if one.at else ""
+        table.add_row(one.name, str(one.version), ", ".join(one.aliases), decision, trained, on, metrics)
     console_of_whole_lines().print(table)
     return 0
 
@@ -69,7 +79,15 @@ def _registered() -> list[Registered]:
     from lakehouse import models
 
     models.settle(now)
-    return models.registered(now)
+    return sorted(models.registered(now), key=lambda one: (one.name, -one.version))
+
+
+def _decided(found: list[Registered]) -> dict[tuple[str, int], Head]:
+    """What was decided last about each version."""
+    from lakehouse import ledger, settings
+
+    heads = ledger.heads(settings.load().root) if found else []
+    return {(head.model, head.to_version): head for head in heads}
 
 
 def _plain(one: Registered) -> dict[str, Any]:

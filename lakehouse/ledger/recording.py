@@ -84,7 +84,9 @@ def hold(known: Sequence[Head], model: TableName, anchored: tuple[int, str] | No
     if anchored is None or anchored[0] == 0:
         return
     seq, digest = anchored
-    if seq > len(known):
-        raise chain.broken(f"it has {len(known)} entries, and MLflow knows of entry {seq} about {model}: the end was cut off")
-    if known[seq - 1].hash != digest:
+    found, last = next((head for head in known if head.seq == seq), None), known[-1].seq if known else 0
+    if found is None:
+        how = "was cut off its end" if seq > last else "is missing"
+        raise chain.broken(f"entry {seq} about {model}, which MLflow knows of, {how}")
+    if found.hash != digest:
         raise chain.broken(f"entry {seq} about {model} is not the one that MLflow knows")

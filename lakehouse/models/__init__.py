@@ -14,6 +14,7 @@ _FROM = {
     "facts": ("in_words",),
     "libraries": ("moved",),
     "loading": ("LoadedModel", "StoredModel", "load", "locate"),
+    "projection": ("astray", "follow"),
     "registry": ("CHAMPION", "Registered", "aliases", "facts_of", "find", "recheck", "registered"),
     "store": ("settle", "tracking_uri"),
     "tracking": ("log",),

@@ -51,6 +51,10 @@ class StoredModel:
         size = sum(path.stat().st_size for path in self.files.rglob("*") if path.is_file())
         return LoadedModel(self.name, self.version, self.run_id, estimator, size)
 
+    def hold(self) -> None:
+        """Raises UntrustedModel where its files are gone, or not those that were registered."""
+        trust.hold(self.files, self.digest, str(self))
+
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
 

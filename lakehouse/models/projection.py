@@ -7,16 +7,17 @@ ledger, whoever decided was killed meanwhile, and the next opening finishes what
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from lakehouse.errors import LakeError
+from lakehouse.errors import LakeError, LedgerError
 from lakehouse.ledger import chain as ledger
+from lakehouse.ledger import recording
 from lakehouse.ledger.chain import Standing
-from lakehouse.ledger.entry import NOTHING_BEFORE
+from lakehouse.ledger.entry import NOTHING_BEFORE, Head
 from lakehouse.models import store
 from lakehouse.names import TableName
 from lakehouse.settings import Settings
@@ -32,6 +33,8 @@ _EMPTY = f"0:{NOTHING_BEFORE}"
 
 def anchored(settings: Settings, model: TableName) -> tuple[int, str] | None:
     """The number and hash of the last entry about `model` that MLflow knows; None where it knows of none, or cannot be asked."""
+    if not store.exists(settings):
+        return None
     with contextlib.suppress(LakeError), store.opened(settings):
         found = _registered(mlflow.MlflowClient(), model)
         return _anchor(found) if found else None
@@ -46,6 +49,8 @@ def begin(client: mlflow.MlflowClient, model: TableName) -> None:
 
 def follow(settings: Settings, model: TableName) -> None:
     """Makes aliases and anchor those that follow from the ledger. Raises LakeError where MLflow's records cannot be written."""
+    if not store.exists(settings):
+        return
     with store.opened(settings):
         client = mlflow.MlflowClient()
         found = _registered(client, model)
@@ -69,22 +74,26 @@ def newest(client: mlflow.MlflowClient, model: str) -> int | None:
     return int(found[0].version) if found else None
 
 
-def astray(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What MLflow says that does not follow from the ledger: the model, and in words what. Changes nothing.
+def astray(settings: Settings, known: Sequence[Head]) -> Iterator[tuple[TableName, str, bool]]:
+    """What of MLflow's does not follow from what is `known` of the ledger: the model, in words what, and whether it is
+    MLflow that is to follow (else the ledger lacks something). Changes nothing.
 
     Raises LakeError where MLflow's records cannot be read.
     """
-    known = ledger.heads(settings.root)
     with store.opened(settings):
         client = mlflow.MlflowClient()
         for found in client.search_registered_models():
-            now = ledger.of(known, TableName.parse(found.name))
-            if now.last is None and ANCHOR not in found.tags:
-                continue  # registered by an older version of this library, or by something else
-            if now.last is not None and (_anchor(found) or (0, ""))[0] < now.last.seq:
-                yield found.name, f"MLflow has not followed entry {now.last.seq} of the ledger yet"
-            else:
-                yield from ((found.name, words) for words in _moved(found.aliases, now.aliases(newest(client, found.name))))
+            model, anchor = TableName.parse(found.name), _anchor(found)
+            now = ledger.of(known, model)
+            try:
+                recording.hold(known, model, anchor)
+            except LedgerError as error:
+                yield model, error.what, False
+                continue
+            if now.last is not None and (anchor or (0, ""))[0] < now.last.seq:
+                yield model, f"MLflow has not followed entry {now.last.seq} of the ledger yet", True
+            elif anchor is not None:  # else it was registered before there was a ledger, or by something else
+                yield from ((model, words, True) for words in _moved(found.aliases, now.aliases(newest(client, found.name))))
 
 
 def _moved(there: Mapping[str, str], wanted: Mapping[str, int]) -> Iterator[str]:

@@ -35,6 +35,11 @@ def tracking_uri(settings: Settings) -> str:
     return f"sqlite:///{settings.root / 'mlflow' / 'mlflow.db'}"
 
 
+def exists(settings: Settings) -> bool:
+    """Whether anything was ever recorded: opening a store makes one, which takes seconds."""
+    return (settings.root / "mlflow" / "mlflow.db").exists()
+
+
 @contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[None]:
     """MLflow on this lake's store, quiet. Raises LakeError where its records are damaged or cannot be written."""

@@ -47,6 +47,12 @@ def opened(files: Path, registered: str, whose: str) -> Any:
 
     Raises UntrustedModel where they do not, or hold types that are not on the list.
     """
+    hold(files, registered, whose)
+    return restore(files)
+
+
+def hold(files: Path, registered: str, whose: str) -> None:
+    """Raises UntrustedModel where the files are not there, or do not have the digest that was `registered`."""
     if not files.is_dir():
         raise UntrustedModel(f"The files of {whose} are gone: {files}", RESTORE)
     if digest(files) != registered:
@@ -54,7 +60,6 @@ def opened(files: Path, registered: str, whose: str) -> Any:
             f"The files of {whose} are not those that were registered ({files})",
             "They were altered or damaged; train again, or restore them. Nothing was loaded.",
         )
-    return restore(files)
 
 
 def restore(files: Path) -> Any:

@@ -44,10 +44,13 @@ def job(found: Sequence[dg.AssetChecksDefinition]) -> list[dg.JobDefinition]:
 
 def tell(settings: Settings, outcome: Outcome) -> None:
     """Shows an outcome that did not come from a run of Dagster's. Raises LakeError where Dagster's store cannot be used."""
-    table = TableName.parse(outcome.table)
     with told_of_damage(settings), instance(settings) as store:
-        told = dg.AssetCheckEvaluation(asset_key=describe.key(table), check_name=NAME, **_shown(outcome))
-        store.report_runless_asset_event(told)
+        store.report_runless_asset_event(evaluation(outcome))
+
+
+def evaluation(outcome: Outcome) -> dg.AssetCheckEvaluation:
+    """An outcome as Dagster keeps it."""
+    return dg.AssetCheckEvaluation(asset_key=describe.key(TableName.parse(outcome.table)), check_name=NAME, **_shown(outcome))
 
 
 def _check(project: Project, settings: Settings, table: TableName) -> dg.AssetChecksDefinition:

@@ -14,12 +14,13 @@ from lakehouse.errors import LakehouseError
 from lakehouse.ingest import batch
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
-from lakehouse.orchestration import checks, describe, last_good, metadata, profiles, verdicts
+from lakehouse.orchestration import checks, describe, last_good, leaks, metadata, profiles, verdicts
 from lakehouse.orchestration.failure import failed
 from lakehouse.orchestration.grouping import Piece
 from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
 from lakehouse.plan import Step, plan
 from lakehouse.project import Project
+from lakehouse.promotion import probing
 from lakehouse.record import RunRecord
 from lakehouse.retraining import course
 from lakehouse.settings import Settings
@@ -58,6 +59,8 @@ class Steps:
         try:
             with one_interrupt():
                 end_with_run()
+                for outcome in probing.ensure(self.project, self.settings, spec):
+                    context.instance.report_runless_asset_event(leaks.evaluation(outcome))
                 done = runner.run(
                     spec.name,
                     values,

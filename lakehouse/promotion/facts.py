@@ -4,6 +4,7 @@ whether it was taken out of use before."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from lakehouse import checks, record
@@ -73,7 +74,7 @@ def _parity_checks(project: Project, tables: Iterable[TableName]) -> Iterator[tu
 
 def _last(root: Path, asset: TableName, table: str, name: str) -> Answer:
     """The newest outcome of a check, whether its run succeeded or not."""
-    for _, run in zip(range(_SCORINGS), record.newest_first(root, asset), strict=False):
+    for run in islice(record.results_newest_first(root, asset), _SCORINGS):
         for found in run.checks:
             if (found.table, found.name) == (table, name):
                 return found.passed, f"{found.observed or 'passed'} (run {run.run_id})"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lakehouse import ledger, runner
+from lakehouse.cli import compare as command
 from lakehouse.errors import LakehouseError
 from lakehouse.names import TableName
 from lakehouse.project import Project
@@ -46,6 +48,14 @@ def judge(place: Workspace, target: str = "lake") -> dict[str, Any]:
     return place.names("evaluation/rides", target)
 
 
+def meet(place: Workspace, evidence: Any, target: str = "lake") -> Any:
+    """What becomes of the newest version by evidence that was measured before."""
+    lake = place.open("evaluation/rides", target)
+    with place.running(target):
+        contest = lake.contest("models.rides")
+        return contest, lake.promote("models.rides", evidence)
+
+
 def decided(place: Workspace) -> list[tuple[str, int | None, int]]:
     return [(one.action, one.from_version, one.to_version) for one in ledger.entries(place.root, MODEL)]
 
@@ -80,26 +90,27 @@ def test_the_first_is_promoted_and_only_then_can_be_scored_with(place: Workspace
 
 def test_a_better_one_follows_and_is_judged_again_as_it_was(place: Workspace, probe: Probed) -> None:
     place.run("models/rides", seen="rain")
-    place.write({"models/rides": NOTEBOOKS["models/rides"]}, {})
     assert probe() == []
-    assert judge(place)["verdict"].outcome == "promoted"
+    found = judge(place)
+    assert found["verdict"].outcome == "promoted", str(found["verdict"])
     assert decided(place)[1:] == [("promoted", 1, 2)]
-    again = judge(place)
-    assert (again["contest"].challenger.version, again["contest"].champion.version) == (2, 1)
+    contest, _ = meet(place, found["evidence"])
+    assert (contest.challenger.version, contest.champion.version) == (2, 1)
     assert len(decided(place)) == 2, "a champion that is judged again is not promoted again"
-    place.run("scores/rides")
-    assert set(place.rows("scores.rides", "model_version")) == {(2,)}
 
 
 def test_one_that_is_no_better_is_refused_and_the_champion_goes_on(place: Workspace) -> None:
     place.run("models/rides", seen="rain")
-    verdict = judge(place)["verdict"]
+    found = judge(place)
+    verdict = found["verdict"]
     assert (verdict.outcome, [gate.name for gate in verdict.failed]) == ("refused", ["better"]), str(verdict)
-    judge(place)
+    meet(place, found["evidence"])
     assert decided(place)[2:] == [("refused", 2, 3)], "the same verdict on the same rows is told once"
     assert ledger.champion(place.root, MODEL) == 2
     place.run("scores/rides")
     assert set(place.rows("scores.rides", "model_version")) == {(2,)}
+    checked, said = facts.gather(Project.load(place.project), place.root, MODEL, 3).parity["scores.rides"]
+    assert checked is True and "none differs" in said
 
 
 def test_its_page_tells_who_was_promoted_and_who_refused_and_why(place: Workspace) -> None:
@@ -116,7 +127,7 @@ def test_its_page_tells_who_was_promoted_and_who_refused_and_why(place: Workspac
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["promoted", "refused"]
 
 
-def test_two_versions_are_compared_where_they_met(place: Workspace) -> None:
+def test_two_versions_are_compared_where_they_met(place: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     found = compare.compare(Project.load(place.project), place.root, MODEL, 1, 2)
     whole = found.lines[(found.lines["slice_kind"] == "all") & (found.lines["measure"] == "log_loss")].iloc[0]
     assert whole["gain"] < whole["high"] < 0 and whole["sure"]
@@ -125,6 +136,15 @@ def test_two_versions_are_compared_where_they_met(place: Workspace) -> None:
     assert list(turned.better(2)["gain"]) == list(-found.better(2)["gain"])
     with pytest.raises(LakehouseError, match="version 7 was not measured by evaluation/rides"):
         compare.compare(Project.load(place.project), place.root, MODEL, 1, 7)
+    capsys.readouterr()
+    with place.running():
+        assert command.compare("rides/1", "@champion") == 0
+        shown = capsys.readouterr().out
+        assert command.card("rides@champion") == 0
+    assert "models.rides version 1 beside version 2, on the same rows" in shown
+    assert "version 2 is better by more than noise" in shown and "line red" in shown
+    assert "Version 1 is better by more than noise on no slice." in shown
+    assert "Tells late rides." in capsys.readouterr().out
 
 
 def test_a_leaky_challenger_is_brilliant_and_refused(place: Workspace, probe: Probed) -> None:
@@ -132,25 +152,18 @@ def test_a_leaky_challenger_is_brilliant_and_refused(place: Workspace, probe: Pr
     place.run("features/rides")
     place.run("models/rides", seen="hint")
     assert probe() == ["features.rides"], "other code is looked at anew"
-    verdict = judge(place)["verdict"]
+    found = judge(place)
+    verdict = found["verdict"]
     assert [gate.name for gate in verdict.failed] == ["leaks"], str(verdict)
     assert "from what was not yet known: hint" in verdict.said
     assert decided(place)[-1] == ("refused", 2, 4)
-
-
-def test_evidence_of_another_contest_is_refused(place: Workspace) -> None:
-    found = judge(place, "sandbox")
-    with place.running("sandbox"), pytest.raises(LakehouseError, match="not of this contest"):
-        found["lake"].promote("models.rides", type("Other", (), {"challenger": 1, "champion": None}))
-
-
-def test_a_version_that_was_taken_out_of_use_is_not_promoted_again(place: Workspace) -> None:
-    ledger.record(place.settings, MODEL, "rolled_back", from_version=2, to_version=1, note="it warned of nothing")
-    place.write(NOTEBOOKS, {})
-    known = facts.gather(Project.load(place.project), place.root, MODEL, 4)
-    assert known.parity["scores.rides"][0] is True and "none differs" in known.parity["scores.rides"][1]
-    verdict = judge(place, "sandbox")["verdict"]
-    assert verdict.against == 1, "it meets the champion of now"
+    with pytest.raises(LakehouseError, match=r"of version 4 against 3, not of this contest"):
+        meet(place, replace(found["evidence"], champion=3), "sandbox")
+    # By hand, and taken back.
+    ledger.record(place.settings, MODEL, "promoted", from_version=2, to_version=4)
+    ledger.record(place.settings, MODEL, "rolled_back", from_version=4, to_version=2, note="it warned of nothing")
+    _, again = meet(place, found["evidence"], "sandbox")
+    assert {gate.name: gate.said for gate in again.failed}["not_rolled_back"].endswith("it warned of nothing")
 
 
 def test_a_run_that_judges_nothing_is_no_success(place: Workspace) -> None:
