@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.errors import NotebookError
-from lakehouse.orchestration import leaks
+from lakehouse.orchestration import approval, leaks
 from lakehouse.orchestration.after_failure import last_good_sensor
 from lakehouse.orchestration.assets import all_assets
 from lakehouse.orchestration.automation import jobs, schedules
@@ -42,7 +42,7 @@ def build_definitions(project_path: Path, settings: Settings, *, probes: bool = 
         return dg.Definitions(
             assets=all_assets(project, settings),
             asset_checks=apart,
-            jobs=[*made, *leaks.job(apart)],
+            jobs=[*made, *leaks.job(apart), *approval.jobs(project, settings)],
             schedules=schedules(made),
             sensors=[*watching, webhook_sensor(settings)],
             resources={"spark": SharedSpark()},
