@@ -50,8 +50,8 @@ def _beyond(settings: Settings, told: Sequence[Head]) -> Iterator[Trouble]:
             try:
                 models.locate(settings, model).hold()
             except UntrustedModel as error:
-                back = f"{error.hint.removesuffix(' Nothing was loaded.')} Or: lakehouse models rollback {model.name}"
-                yield Trouble(model.dotted, f"the champion cannot be used: {error.what}", back)
+                todo = f"{error.hint.removesuffix(' Nothing was loaded.')} To go back: lakehouse models rollback {model.name}"
+                yield Trouble(model.dotted, f"the champion cannot be used: {error.what}", todo)
             except LedgerError:
                 pass  # told above
     except LakehouseError as error:
