@@ -35,7 +35,7 @@ def plot(found: pd.DataFrame, decided: pd.DataFrame, axes: Sequence[Axes]) -> No
     for axis, measure in zip(axes, MEASURES, strict=False):
         _lines(axis, found[found["measure"] == measure], months, "value", "low", "high")
         axis.set_ylabel(f"{_WORDS[measure]} ({'higher' if measure == 'auc' else 'lower'} is better)")
-    axes[0].legend(loc="upper left", fontsize=8)
+    axes[0].legend(loc="lower left", fontsize=8)
     last = axes[-1]
     last.axhline(0, color=_LOOK["first"]["color"], linestyle=_LOOK["first"]["linestyle"], linewidth=1)
     gains = found[(found["measure"] == "log_loss") & (found["way"] != "first")]
@@ -65,7 +65,9 @@ def _decisions(axis: Axes, decided: pd.DataFrame, months: list[str]) -> None:
         places = [place for place, one in enumerate(known["action"]) if one == action]
         if places:
             axis.scatter(places, [foot] * len(places), marker=mark, color=colour, s=60, zorder=3, clip_on=False, label=action)
-    for place, (version, action) in enumerate(zip(known["version"], known["action"], strict=True)):
-        if action in _MARKS:
-            axis.annotate(f"{version}", (place, foot), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-    axis.legend(loc="upper left", fontsize=8)
+    for place, one in enumerate(known.itertuples()):
+        if one.action in _MARKS:
+            told = f"{one.version}: {one.failed}" if one.failed else f"{one.version}"
+            axis.annotate(told, (place, foot), (0, 8), textcoords="offset points", ha="center", fontsize=7)
+    marks = axis.get_legend_handles_labels()[0][-len(_MARKS) :]
+    axis.legend(handles=[mark for mark in marks if mark.get_label() in _MARKS], loc="upper left", fontsize=8, title="challenger")

@@ -33,8 +33,8 @@ def decisions(told: Iterable[Entry]) -> pd.DataFrame:
     """A line for each month that a version was judged by, of a model's entries in the ledger.
 
     Columns: `through` (the last month judged by), `month` (the one after, which is scored by what was decided), `version` (the
-    challenger), `action`, `why` (the gates that it failed, in words), and who would score: the `champion`, the `first`
-    champion, the `newest` version. What a rollback or an approval changed counts from the month judged last.
+    challenger), `action`, `failed` (the gates that said no), `why` (what they said), and who would score: the `champion`, the
+    `first` champion, the `newest` version. What a rollback or an approval changed counts from the month judged last.
     """
     lines: dict[str, dict[str, object]] = {}
     champion = first = through = None
@@ -44,17 +44,15 @@ def decisions(told: Iterable[Entry]) -> pd.DataFrame:
         judged = entry.evidence.get("months")
         through = judged[-1] if judged else through
         if judged:
-            newest = {"version": entry.to_version, "action": entry.action, "newest": entry.to_version, "why": _why(entry)}
+            said = {gate["name"]: gate["said"] for gate in entry.gates if gate["passed"] is False}
+            told = {"failed": ", ".join(said), "why": "; ".join(f"{name}: {words}" for name, words in said.items())}
+            newest = {"version": entry.to_version, "action": entry.action, "newest": entry.to_version, **told}
             lines[through] = {"through": through, "month": str(month(through).shift(1)), "first": first, **newest}
         if through in lines:
             lines[through]["champion"] = champion
-    columns = ["through", "month", "version", "action", "why", *WAYS]
+    columns = ["through", "month", "version", "action", "failed", "why", *WAYS]
     found = pd.DataFrame([lines[key] for key in sorted(lines)], columns=columns)
     return found.astype(dict.fromkeys(("version", *WAYS), "Int64"))
-
-
-def _why(entry: Entry) -> str:
-    return "; ".join(f"{gate['name']}: {gate['said']}" for gate in entry.gates if gate["passed"] is False)
 
 
 def entries(lake: Lake, model: str) -> list[Entry]:
@@ -127,7 +125,7 @@ def _lines(drawn: dict[str, measures.Drawn], months: Sequence[str], who: pd.Data
         sign = 1 if measure in measures.HIGHER else -1
         for way in WAYS:
             values = drawn[way][measure]
-            gains = sign * (values - drawn["first"][measure])
+            gains = sign * (values - drawn["first"][measure]) + 0.0  # no -0
             for place, label in enumerate([*months, MEAN]):
                 version = who.loc[label, way] if label in who.index else None
                 told = dict(zip(_FIGURES, _figure(values[:, place]), strict=True))

@@ -50,4 +50,5 @@ def test_who_scored_which_month(told: list[Entry], expected: list[Line]) -> None
 
 
 def test_why_names_the_gates_that_said_no() -> None:
-    assert story.decisions([entry("refused", 2, "2013-04", 1, (NO, YES))])["why"].tolist() == ["better: 0.001 worse"]
+    told = story.decisions([entry("refused", 2, "2013-04", 1, (NO, YES, {**NO, "name": "calibrated", "said": "0.1"}))])
+    assert told[["failed", "why"]].values.tolist() == [["better, calibrated", "better: 0.001 worse; calibrated: 0.1"]]
