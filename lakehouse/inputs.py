@@ -13,10 +13,11 @@ from typing import Any
 
 from lakehouse import deltalog, ledger, raw, record, tables
 from lakehouse.names import TableName
-from lakehouse.notebook import NotebookSpec
+from lakehouse.notebook import NotebookSpec, Read
 from lakehouse.partitions import ALL, NEW, Coverage
 from lakehouse.project import Project
 from lakehouse.record import ModelVersion, Result
+from lakehouse.retraining import course
 
 WHOLE = "*"
 Identity = dict[str, Any]
@@ -48,7 +49,19 @@ def identity(project: Project, root: Path, table: TableName, coverage: Coverage,
     if table.layer == "models":
         version = ledger.champion(root, table) if coverage != ALL else _newest_version(project, root, table)
         return {WHOLE: version} if version else {}
-    keys = covered(project, table, coverage, own)
+    return _of_parts(project, root, table, covered(project, table, coverage, own))
+
+
+def seen(project: Project, root: Path, spec: NotebookSpec, read: Read, own: Iterable[str]) -> Identity:
+    """The identity of what a notebook's `read` reads. One that retraining moves from month to month sees each month by itself,
+    so that a month which comes later does not change what it has read."""
+    space = project.partitions_of(read.table)
+    if read.table.layer == "models" or space is None or not course.moving(project, spec):
+        return identity(project, root, read.table, read.coverage, own)
+    return _of_parts(project, root, read.table, covered(project, read.table, read.coverage, own) or list(space.keys()))
+
+
+def _of_parts(project: Project, root: Path, table: TableName, keys: list[str] | None) -> Identity:
     if project.is_of_files(table):
         return dict(raw.identity(root, table, keys))
     return dict(deltalog.identity(tables.lake_path(root, table), keys))
@@ -68,7 +81,7 @@ def identities(project: Project, root: Path, spec: NotebookSpec, own: Iterable[s
     own = list(own)
     found: dict[TableName, Identity] = {}
     for read in (*spec.reads, *spec.models_read):
-        found.setdefault(read.table, {}).update(identity(project, root, read.table, read.coverage, own))
+        found.setdefault(read.table, {}).update(seen(project, root, spec, read, own))
     return found
 
 

@@ -23,16 +23,21 @@ from lakehouse.parameters import to_injectable
 from lakehouse.partitions import OWN, month, parse_months
 from lakehouse.project import Project
 from lakehouse.reasons import Reason
+from lakehouse.retraining import course
 from lakehouse.settings import Settings
 
 
 @dataclass(frozen=True)
 class Step:
-    """One asset to run, over these partitions (none where it has none); `causes` says why, by partition or "*"."""
+    """One asset to run, over these partitions (none where it has none); `causes` says why, by partition or "*".
+
+    `parameters` are those of its notebook that are not to be its samples.
+    """
 
     asset: TableName
     partitions: tuple[str, ...]
     causes: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -103,11 +108,12 @@ class _Planner:
             return (Reason("never built"),)
         if made.facts is None:
             return (made.intrusion,)
+        then = made.facts.get("parameters", {})
         now = self.codes.get(spec.name) or code.explain(self.project, spec)
         self.codes[spec.name] = now
         return (
             *reasons.code(made.facts.get("code", {}), now),
-            *reasons.parameters(made.facts.get("parameters", {}), _samples(spec)),
+            *reasons.parameters(then, _samples(spec) | course.moved(self.project, spec, then)),
             *self._inputs(spec, key, made.facts.get("inputs", {})),
         )
 
@@ -127,11 +133,15 @@ class _Planner:
             if read.scored and known.get(read.table.dotted, {}).get("seen"):
                 continue  # a score is told once, by the champion of then
             covered = inputs.covered(self.project, read.table, read.coverage, own)
+            then = known.get(read.table.dotted, {}).get("seen", {})
+            now = inputs.seen(self.project, self.root, spec, read, own)
+            if then and inputs.WHOLE not in then and course.moving(self.project, spec):
+                # Partitions that came since, or are about to, are for the loop to take up.
+                covered, now = [*then], {part: stands for part, stands in now.items() if part in then}
             if self._moves(read.table, covered):
                 found.append(Reason("upstream", read.table))
                 continue
-            now = inputs.identity(self.project, self.root, read.table, read.coverage, own)
-            found += reasons.moved(read.table, known.get(read.table.dotted, {}).get("seen", {}), now, covered)
+            found += reasons.moved(read.table, then, now, covered)
         return tuple(dict.fromkeys(found))
 
     def _moves(self, table: TableName, covered: list[str] | None) -> bool:

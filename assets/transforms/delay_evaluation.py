@@ -5,6 +5,8 @@ The weather of a flight is what was observed at its origin two hours before.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 
@@ -13,9 +15,9 @@ _HOURS = {"05-08": 8, "09-11": 11, "12-14": 14, "15-17": 17, "18-20": 20, "21-23
 _MILES = {"under 500 miles": 499, "500-999 miles": 999, "1000-1499 miles": 1499, "1500 miles and more": np.inf}
 
 
-def judged_on(flights: pd.DataFrame, through: str) -> pd.DataFrame:
-    """Of flights with an outcome those of which it was known a day after the month `through` ended, with their local `day`."""
-    known = flights[flights["label_known_at"] <= pd.Period(through).end_time + pd.Timedelta(days=1)]
+def judged_on(flights: pd.DataFrame, through: str, grace: timedelta) -> pd.DataFrame:
+    """Of flights with an outcome those of which it was known so long after the month `through` ended, with their local `day`."""
+    known = flights[flights["label_known_at"] <= pd.Period(through).end_time + grace]
     return known.assign(is_late=known["is_late"].astype(int), day=day(known)).reset_index(drop=True)
 
 

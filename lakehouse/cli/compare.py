@@ -21,8 +21,6 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> int:
     """Two versions beside each other, as their evaluations measured them: where each is better, and by how much."""
-    from rich.console import Console
-
     from lakehouse import settings
     from lakehouse.errors import UnknownName
     from lakehouse.project import Project
@@ -37,7 +35,14 @@ def compare(
     found = comparing.compare(Project.load(now.project), now.root, first.model, *versions)
     if as_json:
         print(json.dumps(_plain(found), indent=1))
-        return 0
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: Comparison) -> None:
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False)
     console.print(f"{found.model} version {found.one} beside version {found.other}, {found.met}", soft_wrap=True)
     console.print(_table(found.lines[found.lines["slice_kind"] == "all"], found, "of all rows"))
@@ -49,7 +54,6 @@ def compare(
             console.print(_table(better.head(_MOST), found, f"version {version} is better by more than noise{more}"))
         else:
             console.print(f"Version {version} is better by more than noise on no slice.")
-    return 0
 
 
 def _number(now: Any, which: Any) -> int:
@@ -73,8 +77,10 @@ def _table(lines: Any, found: Comparison, title: str) -> Table:
         column.justify = "right"
     for line in lines.itertuples():
         where = "all" if line.slice_kind == "all" else f"{line.slice_kind} {line.slice}"
-        interval = "" if line.low != line.low else f"{line.low:+.4f} to {line.high:+.4f}"
-        values = (f"{line.one:.4f}", f"{line.other:.4f}", f"{line.gain:+.4f}", interval, f"{int(line.rows):,}")
+        digits = 4 if abs(line.one) < 10 else 1
+        interval = "" if line.low != line.low else f"{line.low:+,.{digits}f} to {line.high:+,.{digits}f}"
+        told = (f"{line.one:,.{digits}f}", f"{line.other:,.{digits}f}", f"{line.gain:+,.{digits}f}")
+        values = (*told, interval, f"{int(line.rows):,}")
         shown.add_row(where, line.measure.replace("_", " "), *values)
     return shown
 

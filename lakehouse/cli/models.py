@@ -10,6 +10,7 @@ import typer
 
 from lakehouse.cli import compare, promotion
 from lakehouse.cli.history import console_of_whole_lines, print_tree, when
+from lakehouse.cli.retrain import retrain
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(listing)
     group.command("show")(show)
     group.command("reproduce")(reproduce)
+    group.command("retrain")(retrain)
     group.command("compare")(compare.compare)
     group.command("card")(compare.card)
     promotion.register(group)

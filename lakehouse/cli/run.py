@@ -127,7 +127,8 @@ def execute(console: Console, project: Project, now: Settings, steps: list[Step]
                 bar.console.print(_line(asset, event, seconds, outcome))
             bar.update(task, description=", ".join(sorted(running)) or "next")
 
-        _warm_up(now, steps)
+        if any(step.asset.layer != "raw" for step in steps):
+            warm_up(now)
         from lakehouse.orchestration import launch
 
         outcomes = launch.execute(project, now, steps, show)
@@ -139,17 +140,16 @@ def execute(console: Console, project: Project, now: Settings, steps: list[Step]
     return 0 if all(outcome.status == "succeeded" for outcome in outcomes) else 1
 
 
-def _warm_up(now: Settings, steps: list[Step]) -> None:
+def warm_up(now: Settings) -> None:
     """Starts Spark and the process that kernels are forked from while Dagster is still being imported."""
     import subprocess
     import sys
 
-    if any(step.asset.layer != "raw" for step in steps):
-        for service in ("lakehouse.spark.server", "lakehouse.kernels"):
-            subprocess.Popen(
-                [sys.executable, "-c", f"import {service} as s; from lakehouse import settings; s.ensure(settings.load())"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+    for service in ("lakehouse.spark.server", "lakehouse.kernels"):
+        subprocess.Popen(
+            [sys.executable, "-c", f"import {service} as s; from lakehouse import settings; s.ensure(settings.load())"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
 
 
 def _line(asset: Any, event: str, seconds: float, outcome: Any) -> str:

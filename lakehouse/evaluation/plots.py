@@ -23,7 +23,7 @@ def reliability(axes: Axes, table: pd.DataFrame, versions: Sequence[int]) -> Non
     top = 0.0
     for version in versions:
         lines = table[(table["slice_kind"] == "score") & (table["model_version"] == version)]
-        told, came = (lines[lines["measure"] == name].set_index("slice") for name in ("predicted", "base_rate"))
+        told, came = (lines[lines["measure"] == name].set_index("slice").sort_index() for name in ("predicted", "base_rate"))
         x = told["value"].to_numpy()
         axes.plot(x, came["value"], marker="o", markersize=4, label=f"version {version}")
         axes.fill_between(x, came["low"].to_numpy(), came["high"].to_numpy(), alpha=0.2)

@@ -77,31 +77,26 @@ def evaluate(
     """
     months = sorted(map(str, rows[month].unique()))
     _refuse_learnt(trained_until or {}, months)
-    came = _outcome(rows, outcome)
+    came, few = _outcome(rows, outcome), sample(rows)
     codes, clusters = pd.factorize(rows[resample_by] if isinstance(resample_by, str) else resample_by)
     models = [one for one in (contest.challenger, contest.champion) if one is not None]
     scores, seconds = _scores(models, inputs(rows))
-    trial = Trial(
-        models, scores, came, base_rate,
-        business,
-        resample.draw(codes, len(clusters), resamples, seed),
-        Sheet(months[-1] if months else ""),
-    )  # fmt: skip
+    draws, sheet = resample.draw(codes, len(clusters), resamples, seed), Sheet(months[-1] if months else "")
+    trial = Trial(models, scores, came, base_rate, business, draws, sheet)
     looked_at = trial.measure(rows[month], slices or {}, groups, at_least) if len(rows) else 0
 
     def score(some: pd.DataFrame) -> np.ndarray:
         return _scores(models[:1], inputs(some))[0][0]
 
-    few = sample(rows)
     return Evidence(
-        challenger=contest.challenger.version,
-        champion=contest.champion.version if contest.champion else None,
+        challenger=models[0].version,
+        champion=models[1].version if len(models) > 1 else None,
         months=months,
         rows=len(rows),
         positives=int(came.sum()),
         days=len(clusters),
         base_rate=base_rate,
-        table=trial.sheet.frame(),
+        table=sheet.frame(),
         looked_at=looked_at,
         size_bytes={one.version: int(getattr(one, "size_bytes", 0)) for one in models},
         seconds_per_1000={one.version: value for one, value in zip(models, seconds, strict=True)},

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.errors import NotebookError
-from lakehouse.orchestration import approval, leaks
+from lakehouse.orchestration import approval, leaks, retraining
 from lakehouse.orchestration.after_failure import last_good_sensor
 from lakehouse.orchestration.assets import all_assets
 from lakehouse.orchestration.automation import jobs, schedules
@@ -39,12 +39,13 @@ def build_definitions(project_path: Path, settings: Settings, *, probes: bool = 
         apart = leaks.all_checks(project, settings) if probes else []
         made = jobs(project)
         watching = [raw_files_sensor(project, settings, made), last_good_sensor(project, settings, made)] if made else []
+        loops = retraining.jobs(project, settings)
         return dg.Definitions(
             assets=all_assets(project, settings),
             asset_checks=apart,
-            jobs=[*made, *leaks.job(apart), *approval.jobs(project, settings)],
-            schedules=schedules(made),
-            sensors=[*watching, webhook_sensor(settings)],
+            jobs=[*made, *leaks.job(apart), *loops, *approval.jobs(project, settings)],
+            schedules=[*schedules(made), *retraining.schedules(loops)],
+            sensors=[*watching, *retraining.sensor(project, settings, loops), webhook_sensor(settings)],
             resources={"spark": SharedSpark()},
             executor=forked_executor(settings.parallel),
         )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from dagster._core.code_pointer import CustomPointer, ModuleCodePointer
@@ -183,10 +183,15 @@ class _Execution:
                 self._job.get_subset(asset_selection=keys).get_definition(),
                 asset_selection=keys,
                 tags={abandoned.PROCESS: this_process(), **range_tags(months), **({FORCED: "true"} if forced else {}), **tags},
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "ops": self._parameters(pieces)},
                 remote_job_origin=_origin(self._project.path),
                 job_code_origin=self._job.get_python_origin(),
             )
+
+    def _parameters(self, pieces: Sequence[Piece]) -> dict[str, Any]:
+        """What the steps say of their notebooks' parameters, as Dagster is told it."""
+        given = {piece.asset: self._steps[piece.asset].parameters for piece in pieces}
+        return {describe.op_name(asset): {"config": dict(values)} for asset, values in given.items() if values}
 
     def _follow(self, event: dg.DagsterEvent, by_step: dict[str, Piece], run: dg.DagsterRun) -> None:
         if event.is_engine_event and "received termination signal" in (event.message or ""):

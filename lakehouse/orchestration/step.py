@@ -22,6 +22,7 @@ from lakehouse.plan import Step, plan
 from lakehouse.project import Project
 from lakehouse.promotion import probing
 from lakehouse.record import RunRecord
+from lakehouse.retraining import course
 from lakehouse.settings import Settings
 from lakehouse.source import Stream
 from lakehouse.streams import landing
@@ -52,7 +53,7 @@ class Steps:
         if why := self._waits(context, spec.name, due):
             yield from self._again(context, spec, keys, why)
             return
-        values: dict[str, Any] = dict(context.op_execution_context.op_config or {})
+        values: dict[str, Any] = {**self._moved(spec), **(context.op_execution_context.op_config or {})}
         if due and spec.partition_parameter:
             values[spec.partition_parameter.name] = due
         try:
@@ -129,6 +130,11 @@ class Steps:
             return keys
         steps = plan(self.project, self.settings, [asset], keys or None)
         return list(steps[0].partitions) if steps else None
+
+    def _moved(self, spec: NotebookSpec) -> dict[str, Any]:
+        """Parameters that retraining has moved beyond their samples: a run by hand does not go back in time."""
+        last = record.latest(self.settings.root, spec.name, "succeeded") if course.moving(self.project, spec) else None
+        return course.moved(self.project, spec, last.parameters) if last else {}
 
     def _waits(self, context: dg.AssetExecutionContext, asset: TableName, keys: list[str]) -> str:
         """Why a step of a schedule or sensor waits for what is behind above it, by its contract; by hand everything runs."""

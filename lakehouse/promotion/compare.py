@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import deltafiles, tables
 from lakehouse.errors import UnknownName
+from lakehouse.evaluation import records
 from lakehouse.names import TableName
 from lakehouse.project import Project
 
@@ -49,7 +49,7 @@ def compare(project: Project, root: Path, model: TableName, one: int, other: int
     judge = project.judge_of(model)
     if judge is None:
         raise UnknownName(f"No notebook judges {model}, so its versions were not measured", "See: lakehouse models list")
-    found = _read(root, judge)
+    found = records.measured(root, judge)
     for version in (one, other):
         if version not in set(found["model_version"]):
             there = ", ".join(map(str, sorted(set(found["model_version"]))))
@@ -60,17 +60,6 @@ def compare(project: Project, root: Path, model: TableName, one: int, other: int
         hint = f"They were measured on different months. Train and judge them again for the same: lakehouse run {judge.slashed}"
         raise UnknownName(f"{model} versions {one} and {other} were never measured on the same rows", hint)
     return _beside(found[found["through"] == through], model, one, other, through)
-
-
-def _read(root: Path, judge: TableName) -> pd.DataFrame:
-    """The evaluation table as it stands."""
-    import pandas as pd
-    from pyarrow import parquet
-
-    files = deltafiles.current(tables.lake_path(root, judge)) if tables.lake_path(root, judge).exists() else []
-    parts = [parquet.ParquetFile(file.path).read().to_pandas() for file in files]
-    columns = ["model_version", "against", "through", "slice_kind", "slice", "measure", "value", "low", "high", "rows"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def _common(found: pd.DataFrame, one: int, other: int) -> str | None:

@@ -264,8 +264,8 @@ def _looked_at(found: dict[str, tuple[bool | None, str]], nothing: str) -> Answe
     failed = [f"{name}: {said}" for name, (passed, said) in found.items() if passed is False]
     if failed:
         return False, "; ".join(failed)
-    passed = [f"{name}: {said}" for name, (passed, said) in found.items() if passed]
-    return (True, "; ".join(passed)) if passed else (None, nothing)
+    told = "; ".join(f"{name}: {said}" for name, (_, said) in found.items())
+    return (True if any(passed for passed, _ in found.values()) else None), told or nothing
 
 
 def _words(measure: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import inputs, ledger
-from lakehouse.errors import NotebookError, UnknownName
+from lakehouse.errors import LakehouseError, NotebookError, UnknownName
 from lakehouse.ledger import Entry
 from lakehouse.ledger.entry import plain as as_json
 from lakehouse.names import TableName
@@ -85,7 +85,19 @@ def promote(lake: Lake, met: Contest | None, model: TableName, evidence: Evidenc
     _record(lake, verdict, evidence, told)
     judged = Judged(**{name: getattr(verdict, name) for name in ("model", "version", "against", "outcome")}, gates=[*verdict.gates])
     lake._publisher.note_verdict(judged)
+    _keep_card(lake, model, verdict.version)
     return verdict
+
+
+def _keep_card(lake: Lake, model: TableName, version: int) -> None:
+    """What was decided stands, whether or not its card can be kept: `lakehouse models card` makes it anew."""
+    from lakehouse import models
+    from lakehouse.evaluation import card
+
+    try:
+        card.keep(lake._settings, models.find(lake._settings, model, version))
+    except (LakehouseError, OSError) as error:
+        print(f"warning: the card of version {version} could not be kept: {error}")
 
 
 def _refuse_other(met: Contest | None, model: TableName, evidence: Evidence) -> None:

@@ -8,7 +8,7 @@ from assets.transforms import delay_model
 from lakehouse import contract as contracts
 
 FOLDER = Path(__file__).parents[2] / "assets" / "contracts"
-PATHS = sorted(FOLDER.glob("*/*.yaml"))
+PATHS = sorted(path for path in FOLDER.glob("*/*.yaml") if path.parent.name != "models")
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}.{path.stem}")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,7 +80,7 @@ def test_the_storm_day_is_the_one_with_most_rain() -> None:
 
 def test_only_outcomes_count_that_were_known_a_day_after_the_months_end() -> None:
     known = [pd.Timestamp("2013-02-01 23:00"), pd.Timestamp("2013-02-02 01:00")]
-    found = delays.judged_on(flights(label_known_at=known, is_late=[True, False]), "2013-01")
+    found = delays.judged_on(flights(label_known_at=known, is_late=[True, False]), "2013-01", timedelta(days=1))
     assert (list(found["flight_id"]), list(found["is_late"]), list(found["day"])) == (["f0"], [1], ["2013-01-15"])
 
 

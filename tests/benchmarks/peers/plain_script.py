@@ -100,6 +100,14 @@ class PlainLake:
 
         return search(attempt, space, **budget)
 
+    def best_threshold(self, name: str, outcome: Any, score: Any) -> float:
+        """By what the model's contract says that acting on it is worth, written out."""
+        from types import SimpleNamespace
+
+        from lakehouse.evaluation import best_threshold
+
+        return best_threshold(outcome.to_numpy(), score, SimpleNamespace(right=15, wrong=-5))
+
     def log_model(self, model: Any, name: str, metrics: Any, parameters: Any, example: Any, figures: Any, **_more: Any) -> None:
         import mlflow
 

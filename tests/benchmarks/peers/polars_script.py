@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib
@@ -27,6 +28,7 @@ import polars_features
 from sklearn.impute import SimpleImputer
 
 from assets.transforms import delay_model  # scikit-learn only
+from lakehouse import evaluation  # of it, what needs scikit-learn only
 from lakehouse.training.search import search
 
 NEW_YORK = "America/New_York"
@@ -50,7 +52,7 @@ MEASURED = {
     "pressure": "pressure",
     "visibility": "visib",
 }
-TRAIN_UNTIL, TEST_MONTH, SCORED = "2013-09", "2013-10", ["2013-10", "2013-11", "2013-12"]
+TRAIN_UNTIL, TEST_MONTH, SCORED = "2013-02", "2013-03", [f"2013-{month:02}" for month in range(5, 13)]
 
 
 class Run:
@@ -264,15 +266,21 @@ def train(run: Run) -> None:
     (100 * late.groupby(waiting, observed=True).mean()).plot.bar(figsize=(7, 3))
     earlier, recent = delay_model.lately(past)
     some = delay_model.some(earlier, 30_000, 13)
+    worth = SimpleNamespace(right=15, wrong=-5)
+
+    def warn(outcome: Any, score: Any) -> float:
+        return evaluation.best_threshold(outcome.to_numpy(), score, worth)
+
     found = search(
-        lambda chosen: delay_model.attempt(some, recent, 200, 13, **chosen),
+        lambda chosen: delay_model.attempt(some, recent, 200, 13, warn, **chosen),
         delay_model.SETTINGS,
         metric="log_loss",
         tries=5,
         seed=13,
         first=[{"learning_rate": 0.05}],
     )
-    model = delay_model.fit(delay_model.boosted_trees(rounds=200, random_state=13, **found.parameters), past, late)
+    trees = delay_model.fit(delay_model.boosted_trees(rounds=200, random_state=13, **found.parameters), past, late)
+    model = evaluation.carry(trees, found.best.metrics["warn_from"], delay_model.inputs(past), late)
     linear = delay_model.fit(delay_model.linear(SimpleImputer()), past, late)
     scores = {
         "base_rate": np.full(len(test), late.mean()),

@@ -1,0 +1,124 @@
+"""Retraining in Dagster: for each judged model a job with a partition for each month, its schedule, and a sensor.
+
+The job's one step is `lakehouse models retrain`, whose training, judging and scoring are runs of their own on the page. (One
+run of Dagster cannot hold them: whether anything is scored, and by whom, is only known when the judge has spoken.)
+
+(Annotations are evaluated here: Dagster looks at the one of `context`.)
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+
+import dagster as dg
+
+from lakehouse.errors import LakehouseError, RunFailed
+from lakehouse.names import TableName
+from lakehouse.orchestration import partitions
+from lakehouse.orchestration.failure import failed
+from lakehouse.orchestration.interrupts import end_with_run, one_interrupt
+from lakehouse.partitions import PartitionSpace
+from lakehouse.project import Project
+from lakehouse.retraining import course, due
+from lakehouse.retraining.course import Course
+from lakehouse.settings import Settings
+
+_COMMAND = [sys.executable, "-c", "import sys; from lakehouse.cli import main; sys.exit(main())"]
+_LINES = 5
+_EVERY = 3600
+
+
+def name(model: TableName) -> str:
+    return f"retrain_{model.name}"
+
+
+def jobs(project: Project, settings: Settings) -> list[dg.JobDefinition]:
+    """`retrain_<model>` for each model that can be retrained; a partition is the last month to judge by."""
+    return [_job(project, settings, one) for one in course.courses(project)]
+
+
+def schedules(made: Sequence[dg.JobDefinition]) -> list[dg.ScheduleDefinition]:
+    """On the third of each month, for the month before. Stopped until somebody switches it on in Dagster's page."""
+    about = "The month before, and those before it that are still due, on the third at 08:00 UTC."
+    return [
+        dg.build_schedule_from_partitioned_job(
+            job, name=f"{job.name}_schedule", description=about, day_of_month=3, hour_of_day=8
+        )
+        for job in made
+    ]  # fmt: skip
+
+
+def sensor(project: Project, settings: Settings, made: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
+    """Retrains once another month's outcomes have come."""
+    found = course.courses(project)
+
+    @dg.sensor(
+        name="mature_months",
+        jobs=made,
+        minimum_interval_seconds=_EVERY,
+        description="Retrains a model when the outcomes of another month have come; a run takes all months that are due.",
+    )
+    def mature_months(_context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        requests, waits = [], []
+        for one in found:
+            told = due.due(project, settings, one, apart=False)
+            if told.turns or told.left:
+                key = str(told.turns[-1].through if told.turns else told.last)
+                requests.append(dg.RunRequest(run_key=f"{one.model} {key}", job_name=name(one.model), partition_key=key))
+            elif told.waits:
+                waits.append(f"{one.model}: {told.waits}")
+        if requests:
+            return dg.SensorResult(run_requests=requests)
+        return dg.SkipReason("; ".join(waits) or "Every month whose outcomes have come was decided by.")
+
+    return [mature_months] if found else []
+
+
+def _job(project: Project, settings: Settings, one: Course) -> dg.JobDefinition:
+    space = project.partitions_of(one.outcome.table)
+    months = partitions.definition(PartitionSpace("", one.first, space.end if space else None))
+
+    @dg.op(name=f"months_of_{one.model.name}")
+    def retrain(context: dg.OpExecutionContext) -> None:
+        through = ["--through", context.partition_key] if context.has_partition_key else []
+        try:
+            with one_interrupt():
+                end_with_run()
+                _command(context, settings, ["models", "retrain", one.model.name, *through])
+        except LakehouseError as error:
+            raise failed(error, {}, context.retry_number) from None
+
+    about = (
+        f"Trains {one.model}, judges it by the {one.months} months up to the partition's, promotes or refuses it, and scores "
+        "the month after; months before it that are still due come first. What was decided is not decided again."
+    )
+    # (One step: a process of its own for it would only wait.)
+    return dg.JobDefinition(
+        name=name(one.model), description=about, partitions_def=months, graph_def=_graph(one.model, retrain)
+    )  # fmt: skip
+
+
+def _graph(model: TableName, op: dg.OpDefinition) -> dg.GraphDefinition:
+    return dg.GraphDefinition(name=name(model), node_defs=[op])
+
+
+def _command(context: dg.OpExecutionContext, settings: Settings, words: list[str]) -> None:
+    """`lakehouse …` for this lake, each of its lines in the run's log. Raises RunFailed with what it said last."""
+    environ = {**os.environ, "LAKEHOUSE_PROJECT": str(settings.project), "LAKEHOUSE_ROOT": str(settings.root)}
+    last: deque[str] = deque(maxlen=_LINES)
+    with subprocess.Popen(
+        [*_COMMAND, *words], env=environ, cwd=settings.project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                if told := line.rstrip():
+                    last.append(told)
+                    context.log.info(told)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            raise
+    if process.returncode:
+        raise RunFailed("\n".join(last), f"`lakehouse {' '.join(words)}` goes on where it was.")
