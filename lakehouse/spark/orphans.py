@@ -3,7 +3,8 @@
 An interrupted operation has those of its jobs cancelled that run at that moment. What adaptive execution prepares in
 other threads at that moment (a stage, a broadcast) starts its job a moment later; nobody waits for it, nothing in
 Spark's protocol reaches it any more, and it runs to its end. Spark tells its listeners both of operations that were
-cancelled and sessions that were closed, and of every job that starts: so the listener cancels what comes late.
+cancelled and sessions that were closed, and of every job that starts: so the listener cancels what comes late. Where
+Spark fails to tell, the listener finds by itself, within two seconds, that a job's operation is not known any more.
 """
 
 from __future__ import annotations
