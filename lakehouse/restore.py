@@ -11,7 +11,7 @@ from typing import Any
 from lakehouse import deltalog, holds, plan, tables
 from lakehouse.deltastate import State, states
 from lakehouse.errors import ContractError, LakeError, UnknownName
-from lakehouse.names import TableName
+from lakehouse.names import PROMOTIONS, TableName
 from lakehouse.plan import Step
 from lakehouse.project import Project
 from lakehouse.settings import Settings
@@ -41,8 +41,9 @@ def restore(
     Raises UnknownName for a table or version that does not exist, LakeError where files of that version are gone or it
     stands already, ContractError where its columns are not those of today's contract.
     """
-    if table.layer in ("raw", "models"):
-        raise UnknownName(f"{table} cannot be restored", "What is raw is never changed; a model's older version is there.")
+    if table.layer in ("raw", "models") or table == PROMOTIONS:
+        hint = "What is raw is never changed, nor is the ledger; to an older model goes `lakehouse models rollback`."
+        raise UnknownName(f"{table} cannot be restored", hint)
     path = tables.Resolver(settings.root).path(table)
     with holds.deciding(settings.root):
         before = deltalog.latest(path)

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from lakehouse import deltalog, inputs, making, plan, raw, reasons, record, tables
+from lakehouse import deltalog, inputs, ledger, making, plan, raw, reasons, record, tables
 from lakehouse.making import Making
 from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec
@@ -46,7 +46,8 @@ class Explanation:
 
     `last` made what stands (None: nothing does), `because` says why it ran (empty: nothing had moved, it was asked
     for), `run` is its record where a runner kept one, `failed` a newer run that did not succeed. `now` says why it
-    would run now (empty: it would not), `above` the same of the assets above it that would run first.
+    would run now (empty: it would not), `above` the same of the assets above it that would run first. `kept` says what
+    moved and is no reason to run.
     """
 
     asset: TableName
@@ -57,6 +58,7 @@ class Explanation:
     failed: RunRecord | None
     now: tuple[Told, ...]
     above: tuple[tuple[TableName, tuple[Told, ...]], ...]
+    kept: tuple[str, ...] = ()
 
 
 def explain(project: Project, settings: Settings, asset: TableName, partitions: Sequence[str] | None = None) -> list[Explanation]:
@@ -101,7 +103,19 @@ class _Explainer:
             failed=failed if failed and (last is None or failed.started > last.at) else None,
             now=self._told(now),
             above=tuple(self._above()) if rebuilt else (),
+            kept=tuple(self._kept(last)),
         )
+
+    def _kept(self, last: Making | None) -> Iterator[str]:
+        """Scores that another version told than the champion that there is now."""
+        spec = self._project.notebooks.get(self._asset)
+        scored = {read.table for read in spec.models_read if read.scored} if spec else set()
+        for model in sorted(scored) if last is not None else ():
+            known = (last.facts or {}).get("inputs", {}).get(model.dotted, {}).get("seen", {})
+            then, now = known.get(inputs.WHOLE), ledger.standing(self._root, model)
+            if then is not None and now.last is not None and then != now.champion:
+                since = f"version {now.champion} is the champion now ({now.last.said})"
+                yield f"{model} version {then} told these scores, {since}: a score is told once, unless by --force"
 
     def _last(self, key: str | None) -> tuple[Making | None, tuple[Reason, ...]]:
         """What made what stands, and what had moved since the run before it."""

@@ -78,6 +78,7 @@ def _plain(found: Explanation) -> dict[str, Any]:
         "failed_since": failed and {"run": failed.run_id, "at": failed.started.isoformat(), "cause": failed.cause},
         "would_run": bool(found.now),
         "now": [_told(one) for one in found.now],
+        "kept": found.kept,
         "above": {asset.slashed: [_told(one) for one in told] for asset, told in found.above},
     }
 
@@ -111,6 +112,8 @@ def _explanation_tree(found: Explanation) -> Tree:
     if found.failed is not None:
         cause = found.failed.cause.splitlines()[0] if found.failed.cause else found.failed.status
         tree.add(escape(f"a run since then did not succeed, {when(found.failed.started)}: {cause}"))
+    for words in found.kept:
+        tree.add(escape(words))
     if not found.now:
         tree.add("it would not run now: up to date")
         return tree

@@ -29,6 +29,7 @@ OURS = ("champion", "previous", "challenger")
 ANCHOR = "lakehouse.ledger"
 """The tag of a registered model that holds the number and the hash of the last entry about it."""
 _EMPTY = f"0:{NOTHING_BEFORE}"
+_FOLLOWS = "They follow at the next opening, or by `lakehouse models verify --repair`."
 
 
 def anchored(settings: Settings, model: TableName) -> tuple[int, str] | None:
@@ -51,11 +52,15 @@ def follow(settings: Settings, model: TableName) -> None:
     """Makes aliases and anchor those that follow from the ledger. Raises LakeError where MLflow's records cannot be written."""
     if not store.exists(settings):
         return
-    with store.opened(settings):
-        client = mlflow.MlflowClient()
-        found = _registered(client, model)
-        if found is not None:
-            _follow(client, found, ledger.standing(settings.root, model))
+    try:
+        with store.opened(settings):
+            client, done = mlflow.MlflowClient(), None
+            # Again where another decision came between: who followed that may have been overtaken by this.
+            while (now := ledger.standing(settings.root, model)) != done and (found := _registered(client, model)):
+                _follow(client, found, now)
+                done = now
+    except MlflowException as error:
+        raise LakeError(f"MLflow's aliases of {model} could not be written: {error.message}", _FOLLOWS) from None
 
 
 def finish(settings: Settings, client: mlflow.MlflowClient, model: TableName) -> None:

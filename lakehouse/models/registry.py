@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from urllib.request import url2pathname
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from lakehouse.errors import UnknownName
+from lakehouse.errors import LedgerError, UnknownName
 from lakehouse.ledger import chain as ledger
 from lakehouse.ledger import recording
 from lakehouse.models import facts, libraries, projection, store, trust
@@ -154,9 +155,9 @@ def adopt(settings: Settings, client: mlflow.MlflowClient, name: TableName) -> N
         return
     version = model.aliases.get(CHAMPION)
     if projection.ANCHOR not in model.tags and version is not None and ledger.champion(settings.root, name) is None:
-        recording.record(
-            settings, name, "unjudged", from_version=None, to_version=int(version), note="the champion before there was a ledger"
-        )
+        note = "the champion before there was a ledger"
+        with contextlib.suppress(LedgerError):  # somebody else has entered it meanwhile
+            recording.record(settings, name, "unjudged", from_version=None, to_version=int(version), note=note)
 
 
 def files_of(version: ModelVersionEntity) -> Path:

@@ -11,7 +11,8 @@ from lakehouse.errors import UntrustedModel
 DIGEST = "lakehouse.digest"
 """The tag of a version that holds its files' digest."""
 
-RESTORE = "Restore them from a backup, or train again. Nothing was loaded."
+_BACK = "go back to the champion before (`lakehouse models rollback`)"
+RESTORE = f"Restore them from a backup, train again, or {_BACK}. Nothing was loaded."
 
 # Types beyond skops's own list that a stored model may hold. Each is data (arrays, numbers, structure) and, when
 # restored, calls nothing that the file could choose. A partial can only call a function that is itself trusted, and
@@ -58,7 +59,7 @@ def hold(files: Path, registered: str, whose: str) -> None:
     if digest(files) != registered:
         raise UntrustedModel(
             f"The files of {whose} are not those that were registered ({files})",
-            "They were altered or damaged; train again, or restore them. Nothing was loaded.",
+            f"They were altered or damaged. {RESTORE}",
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from lakehouse.errors import NotebookError
-from lakehouse.orchestration import leaks, retraining
+from lakehouse.orchestration import approval, leaks, retraining
 from lakehouse.orchestration.after_failure import last_good_sensor
 from lakehouse.orchestration.assets import all_assets
 from lakehouse.orchestration.automation import jobs, schedules
@@ -43,7 +43,7 @@ def build_definitions(project_path: Path, settings: Settings, *, probes: bool = 
         return dg.Definitions(
             assets=all_assets(project, settings),
             asset_checks=apart,
-            jobs=[*made, *leaks.job(apart), *loops],
+            jobs=[*made, *leaks.job(apart), *approval.jobs(project, settings), *loops],
             schedules=[*schedules(made), *retraining.schedules(loops)],
             sensors=[*watching, *retraining.sensor(project, settings, loops), webhook_sensor(settings)],
             resources={"spark": SharedSpark()},

@@ -122,6 +122,28 @@ def test_rows_that_break_the_contract_are_failed_checks_and_not_published(
     assert not any(event.event_type_value == "STEP_UP_FOR_RETRY" for event in found)
 
 
+TOLD = """
+    from lakehouse import record, settings
+    from lakehouse.names import TableName
+    from lakehouse.orchestration import launch
+    from lakehouse.plan import Step
+    from lakehouse.project import Project
+
+    now, sums = settings.load(), TableName("gold", "sums")
+    step = Step(sums, (), parameters={"until": "2013-02"})
+    (outcome,) = launch.execute(Project.load(now.project), now, [step], lambda *_: None)
+    print(outcome.status, outcome.record.parameters)
+"""
+
+
+def test_a_step_says_its_notebooks_parameters(live: Place, first: dict[str, Any], tmp_path: Path) -> None:
+    sums = json.loads((live.settings.project / "notebooks/gold/sums.ipynb").read_text())
+    sums["cells"][1]["source"] += "\nfrom lakehouse import month"
+    sums["cells"][2]["source"] = 'until: month = "2013-03"'
+    place = place_of(small_project(tmp_path / "p", {"gold/sums": sums}), live.settings.root)
+    assert place.python(TOLD).splitlines()[-1] == "succeeded {'until': '2013-02'}"
+
+
 SKIP = """
     import json, sys
     import dagster as dg

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from pyspark.errors import PySparkException
 
-from lakehouse import models
+from lakehouse import ledger, models
 from lakehouse.errors import LakehouseError, ScoringError, UntrustedModel
+from lakehouse.ledger import byhand
 from lakehouse.lineage import Node
 from lakehouse.models import StoredModel
 from lakehouse.names import TableName
 from lakehouse.project import Project
 from lakehouse.scoring import scores as scoring
 from lakehouse.trace import Branch, back
+from lakehouse.why import explain
 from tests.scoring.conftest import FEBRUARY, JANUARY
 from tests.workspace import Workspace
 
@@ -86,15 +88,30 @@ def test_another_model_keeps_what_was_told_and_late_outcomes_reach_both(things: 
 
 
 def test_a_run_ends_with_the_version_that_it_began_with(things: Workspace) -> None:
-    lake = things.open("scores/things", months=[JANUARY])
+    """Also where it has not met the model yet when another becomes champion, and when the one before does again."""
+    lake, began = things.open("scores/things", months=[JANUARY]), ledger.champion(things.root, MODEL)
     features = lake.read("features.things")
-    (first,) = lake.score(features, "models.things", keep=["id"]).select("model_version").distinct().collect()
     things.run("models/things", rounds=7)
-    assert models.load(things.settings, MODEL).version == first.model_version + 1
-    (again,) = lake.score(features, "models.things", keep=["id"]).select("model_version").distinct().collect()
-    assert again == first
-    assert lake.load_model("models.things").version == first.model_version
-    assert lake._publisher.result.inputs["models.things"]["version"] == first.model_version
+    assert models.load(things.settings, MODEL).version == began + 1
+    (first,) = lake.score(features, "models.things", keep=["id"]).select("model_version").distinct().collect()
+    assert first.model_version == began
+    late = things.open("scores/things", months=[JANUARY])
+    assert byhand.roll_back(things.settings, MODEL).to_version == began
+    (second,) = late.score(features, "models.things", keep=["id"]).select("model_version").distinct().collect()
+    assert second.model_version == late.load_model("models.things").version == began + 1
+    assert lake._publisher.result.inputs["models.things"]["version"] == began
+
+
+def test_another_champion_tells_no_score_anew(things: Workspace) -> None:
+    """Only what was never scored is; why the rest is not is told."""
+    things.run("scores/things", months=[JANUARY])
+    then = ledger.champion(things.root, MODEL)
+    things.run("models/things", rounds=5)
+    assert [reason for step in things.plan("scores/things") for reason in step.reasons if "models" in reason] == []
+    (found,) = explain(Project.load(things.project), things.settings, TableName("scores", "things"), (JANUARY,))
+    (said,) = found.kept
+    assert said.startswith(f"models.things version {then} told these scores, version {ledger.champion(things.root, MODEL)} is")
+    assert "a score is told once" in said
 
 
 def test_odd_values_are_scored_as_in_pandas(things: Workspace) -> None:
