@@ -22,8 +22,8 @@ BACKUP = (
 _REPAIR = "`lakehouse models verify --repair`, or the next decision, lets it follow again."
 
 
-def look(settings: Settings) -> Iterator[Trouble]:
-    """What is wrong with the ledger, with MLflow's aliases beside it, and with the champions' files."""
+def look(settings: Settings, *, files: bool = True) -> Iterator[Trouble]:
+    """What is wrong with the ledger, with MLflow's aliases beside it, and (`files`) with those of the champions."""
     path = tables.lake_path(settings.root, PROMOTIONS)
     told: list[Head] = []
     try:
@@ -32,10 +32,10 @@ def look(settings: Settings) -> Iterator[Trouble]:
         yield from (Trouble(PROMOTIONS.dotted, words, BACKUP) for words in wrong)
     except LakeError as error:
         yield Trouble(PROMOTIONS.dotted, error.what, BACKUP)
-    yield from _beyond(settings, told)
+    yield from _beyond(settings, told, files)
 
 
-def _beyond(settings: Settings, told: Sequence[Head]) -> Iterator[Trouble]:
+def _beyond(settings: Settings, told: Sequence[Head], files: bool) -> Iterator[Trouble]:
     """What MLflow knows: it is elsewhere, and so tells what was cut off."""
     store = settings.root / "mlflow" / "mlflow.db"
     if not store.exists():
@@ -46,7 +46,7 @@ def _beyond(settings: Settings, told: Sequence[Head]) -> Iterator[Trouble]:
         for model, words, follows in models.astray(settings, told):
             mend = partial(_follow, settings, model) if follows else None
             yield Trouble(model.dotted, words, _REPAIR if follows else BACKUP, mend=mend)
-        for model in sorted({TableName.parse(head.model) for head in told}):
+        for model in sorted({TableName.parse(head.model) for head in told}) if files else ():
             try:
                 models.locate(settings, model).hold()
             except UntrustedModel as error:

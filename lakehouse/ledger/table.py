@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakehouse import deltafiles, deltalog, deltawrite, tables
 from lakehouse.errors import LedgerError
 from lakehouse.ledger.chain import KEY
 from lakehouse.ledger.entry import Entry, canonical
 from lakehouse.names import PROMOTIONS, TableName
+
+if TYPE_CHECKING:
+    import pyarrow
 
 COLUMNS: dict[str, tuple[str, str]] = {
     "seq": ("long", "Its number; 1 is the first."),
@@ -38,8 +41,6 @@ def append(root: Path, version: int, entry: Entry) -> bool:
     import pyarrow
 
     path = tables.lake_path(root, PROMOTIONS)
-    kinds = {"long": pyarrow.int64(), "string": pyarrow.string(), "timestamp": pyarrow.timestamp("us", "UTC")}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, (kind, _) in COLUMNS.items()])
     row = {**entry.model_dump(), **{name: canonical(getattr(entry, name)) for name in _JSON}}
     file = f"part-{entry.seq:05d}-{entry.hash[:16]}.snappy.parquet"
     told = {KEY: entry.head.model_dump(mode="json")}
@@ -47,7 +48,7 @@ def append(root: Path, version: int, entry: Entry) -> bool:
     if version == 0:
         actions += deltawrite.created(_ABOUT, COLUMNS, **{"delta.appendOnly": "true"})
     try:
-        actions.append(deltawrite.file(path, file, pyarrow.Table.from_pylist([row], schema)))
+        actions.append(deltawrite.file(path, file, pyarrow.Table.from_pylist([row], _schema())))
         if deltawrite.put(path, version, actions):
             return True
         (path / file).unlink(missing_ok=True)
@@ -70,12 +71,20 @@ def entries(root: Path, model: TableName | None = None) -> list[Entry]:
     found = []
     for file in deltafiles.current(path):
         try:
-            # As a file alone, or pyarrow takes folders' names for columns.
-            found += [_entry(row) for row in parquet.ParquetFile(file.path).read().to_pylist()]
+            # Spark's OPTIMIZE writes times without a zone, and in nanoseconds.
+            rows = parquet.ParquetFile(file.path).read(list(COLUMNS)).cast(_schema())
+            found += [_entry(row) for row in rows.to_pylist()]
         except (OSError, ValueError) as error:
             what = f"The ledger {PROMOTIONS} cannot be read: {file.path} {deltafiles.flaw(file) or error}"
             raise LedgerError(what, "Restore it from a backup; `lakehouse models verify` says what else is wrong.") from None
     return sorted((one for one in found if model is None or one.model == model.dotted), key=lambda one: one.seq)
+
+
+def _schema() -> pyarrow.Schema:
+    import pyarrow
+
+    kinds = {"long": pyarrow.int64(), "string": pyarrow.string(), "timestamp": pyarrow.timestamp("us", "UTC")}
+    return pyarrow.schema([(name, kinds[kind]) for name, (kind, _) in COLUMNS.items()])
 
 
 def _entry(row: dict[str, Any]) -> Entry:

@@ -97,8 +97,16 @@ def plot(told: Sequence[Entry], axes: Axes, measure: str = "log_loss") -> None:
     shown = shown[shown["measure"] == f"{measure}{GAIN}"].reset_index(drop=True)
     axes.axhline(0, color="grey", linewidth=1)
     for action, lines in shown.groupby("action"):
-        errors = [lines["value"] - lines["low"], lines["high"] - lines["value"]]
-        axes.errorbar(lines.index, lines["value"], errors, fmt="o", color=_COLOURS[str(action)], label=str(action), capsize=3)
+        errors = [(lines["value"] - lines["low"]).to_numpy(), (lines["high"] - lines["value"]).to_numpy()]
+        axes.errorbar(
+            lines.index.to_numpy(),
+            lines["value"].to_numpy(),
+            errors,
+            fmt="o",
+            color=_COLOURS[str(action)],
+            label=str(action),
+            capsize=3,
+        )
     axes.set_xticks(shown.index, [f"{line.version}\n{line.through}" for line in shown.itertuples()])
     axes.set(xlabel="version, judged through", ylabel=f"{measure.replace('_', ' ')} gained")
     if len(shown):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lakehouse import deltalog, deltawrite, ledger, models, tables
-from lakehouse.errors import LakeError, LedgerError, UnknownName
+from lakehouse.errors import LedgerError, UnknownName
 from lakehouse.ledger import recording, table
 from lakehouse.models import projection
 from lakehouse.names import PROMOTIONS, TableName
@@ -161,20 +161,26 @@ def test_killed_while_mlflow_follows_the_next_opening_finishes(
     assert aliases() == {"champion": 3, "previous": 1}
 
 
-def test_mlflow_down_in_the_middle_is_told_and_the_decision_holds(
+def test_with_mlflow_down_in_the_middle_the_decision_holds_and_is_followed_later(
     place: Settings, aliases: Callable[[], dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promote(place, 1, None)
-    said: list[str] = []
+    records, said, append = place.root / "mlflow" / "mlflow.db", [], table.append
+    there = records.read_bytes()
 
-    def down(*_: Any) -> None:
-        raise LakeError("MLflow's records are locked by another process")
+    def damaging(*given: Any) -> bool:
+        records.write_bytes(b"no database" * 1000)
+        return append(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(projection, "follow", down)
+        patched.setattr(table, "append", damaging)
         promote(place, 3, 1, tell=said.append)
-    assert "locked by another process" in said[0] and aliases()["champion"] == 1
-    assert models.load(place, MODEL).version == 3 and aliases()["champion"] == 3
+    (words,) = said
+    assert "MLflow's aliases could not follow: MLflow's records" in words and "are damaged" in words
+    assert promote(place, 2, 3, tell=said.append).seq == 3 and len(said) == 2  # down from the beginning
+    records.write_bytes(there)
+    assert aliases()["champion"] == 1
+    assert models.load(place, MODEL).version == 2 and aliases()["champion"] == 2
 
 
 def test_an_alias_moved_by_hand_moves_nothing(place: Settings, aliases: Callable[[], dict[str, int]]) -> None:
