@@ -44,11 +44,9 @@ def schedules(made: Sequence[dg.JobDefinition]) -> list[dg.ScheduleDefinition]:
     """On the third of each month, for the month before. Stopped until somebody switches it on in Dagster's page."""
     about = "The month before, and those before it that are still due, on the third at 08:00 UTC."
     return [
-        dg.build_schedule_from_partitioned_job(
-            job, name=f"{job.name}_schedule", description=about, day_of_month=3, hour_of_day=8
-        )
+        dg.build_schedule_from_partitioned_job(job, name=f"{job.name}_schedule", description=about, day_of_month=3, hour_of_day=8)
         for job in made
-    ]  # fmt: skip
+    ]
 
 
 def sensor(project: Project, settings: Settings, made: Sequence[dg.JobDefinition]) -> list[dg.SensorDefinition]:
@@ -95,22 +93,21 @@ def _job(project: Project, settings: Settings, one: Course) -> dg.JobDefinition:
         f"Trains {one.model}, judges it by the {one.months} months up to the partition's, promotes or refuses it, and scores "
         "the month after; months before it that are still due come first. What was decided is not decided again."
     )
-    # (One step: a process of its own for it would only wait.)
-    return dg.JobDefinition(
-        name=name(one.model), description=about, partitions_def=months, graph_def=_graph(one.model, retrain)
-    )  # fmt: skip
-
-
-def _graph(model: TableName, op: dg.OpDefinition) -> dg.GraphDefinition:
-    return dg.GraphDefinition(name=name(model), node_defs=[op])
+    graph = dg.GraphDefinition(name=name(one.model), node_defs=[retrain])
+    return graph.to_job(description=about, partitions_def=months)
 
 
 def _command(context: dg.OpExecutionContext, settings: Settings, words: list[str]) -> None:
     """`lakehouse …` for this lake, each of its lines in the run's log. Raises RunFailed with what it said last."""
-    environ = {**os.environ, "LAKEHOUSE_PROJECT": str(settings.project), "LAKEHOUSE_ROOT": str(settings.root)}
+    ours = {"LAKEHOUSE_PROJECT": str(settings.project), "LAKEHOUSE_ROOT": str(settings.root), "PYTHONUNBUFFERED": "1"}
     last: deque[str] = deque(maxlen=_LINES)
     with subprocess.Popen(
-        [*_COMMAND, *words], env=environ, cwd=settings.project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*_COMMAND, *words],
+        env={**os.environ, **ours},
+        cwd=settings.project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             for line in process.stdout or ():
