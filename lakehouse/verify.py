@@ -65,7 +65,7 @@ def _all(settings: Settings, only: Collection[TableName] | None, found: Verified
     yield from _models(settings, only, found, tell)
     if only is None or PROMOTIONS in only:
         tell("the ledger of promotions")
-        yield from audit.look(settings, files=False)
+        yield from audit.look(settings, alone=False)
 
 
 def _raw(root: Path, only: Collection[TableName] | None, found: Verified, tell: Tell) -> Iterator[Trouble]:

@@ -22,8 +22,9 @@ BACKUP = (
 _REPAIR = "`lakehouse models verify --repair`, or the next decision, lets it follow again."
 
 
-def look(settings: Settings, *, files: bool = True) -> Iterator[Trouble]:
-    """What is wrong with the ledger, with MLflow's aliases beside it, and (`files`) with those of the champions."""
+def look(settings: Settings, *, alone: bool = True) -> Iterator[Trouble]:
+    """What is wrong with the ledger and with MLflow's aliases beside it; `alone` (beside no other look at the models), with
+    the champions' files and MLflow's records too."""
     path = tables.lake_path(settings.root, PROMOTIONS)
     told: list[Head] = []
     try:
@@ -32,10 +33,10 @@ def look(settings: Settings, *, files: bool = True) -> Iterator[Trouble]:
         yield from (Trouble(PROMOTIONS.dotted, words, BACKUP) for words in wrong)
     except LakeError as error:
         yield Trouble(PROMOTIONS.dotted, error.what, BACKUP)
-    yield from _beyond(settings, told, files)
+    yield from _beyond(settings, told, alone)
 
 
-def _beyond(settings: Settings, told: Sequence[Head], files: bool) -> Iterator[Trouble]:
+def _beyond(settings: Settings, told: Sequence[Head], alone: bool) -> Iterator[Trouble]:
     """What MLflow knows: it is elsewhere, and so tells what was cut off."""
     store = settings.root / "mlflow" / "mlflow.db"
     if not store.exists():
@@ -46,7 +47,7 @@ def _beyond(settings: Settings, told: Sequence[Head], files: bool) -> Iterator[T
         for model, words, follows in models.astray(settings, told):
             mend = partial(_follow, settings, model) if follows else None
             yield Trouble(model.dotted, words, _REPAIR if follows else BACKUP, mend=mend)
-        for model in sorted({TableName.parse(head.model) for head in told}) if files else ():
+        for model in sorted({TableName.parse(head.model) for head in told}) if alone else ():
             try:
                 models.locate(settings, model).hold()
             except UntrustedModel as error:
@@ -55,7 +56,8 @@ def _beyond(settings: Settings, told: Sequence[Head], files: bool) -> Iterator[T
             except LedgerError:
                 pass  # told above
     except LakehouseError as error:
-        yield Trouble(str(store), error.what, error.hint)
+        if alone:
+            yield Trouble(str(store), error.what, error.hint)
 
 
 def _follow(settings: Settings, model: TableName) -> str:
