@@ -2,7 +2,8 @@
 
 Demographic parity is an equal selection rate, equalized odds are equal true and false positive rates (Hardt, Price and Srebro
 2016, NeurIPS 29:3315-3323). The gap is the largest group's rate less the smallest's, as fairlearn's
-`demographic_parity_difference` and `equalized_odds_difference` have it; fairlearn itself is not used.
+`demographic_parity_difference` and `equalized_odds_difference` have it, against which the tests hold these; fairlearn itself
+draws single rows anew, not whole days, so its intervals would be too narrow.
 """
 
 from __future__ import annotations

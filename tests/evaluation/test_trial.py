@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import recall_score
+from fairlearn.metrics import (
+    MetricFrame,
+    demographic_parity_difference,
+    false_positive_rate,
+    selection_rate,
+    true_positive_rate,
+)
 
 from lakehouse.errors import EvaluationError
 from lakehouse.evaluation import Evidence
@@ -53,17 +59,18 @@ def test_without_a_champion_the_base_rate_is_met(judge: Judge, rows: pd.DataFram
     assert found.champion is None and set(found.table["model_version"]) == {1} and set(found.table["against"]) == {0}
 
 
-def test_groups_are_compared_as_scikit_learn_counts(evidence: Evidence, rows: pd.DataFrame) -> None:
-    """fairlearn's definitions; fairlearn itself is not installed."""
+def test_groups_are_compared_as_fairlearn_does(evidence: Evidence, rows: pd.DataFrame) -> None:
     acted = Knowing(2).predict_proba(rows)[:, 1] >= 0.5
-    for name, positive in (("true_positive_rate", 1), ("false_positive_rate", 0)):
-        by_side = {}
-        for side, here in rows.groupby("side").groups.items():
-            hit = recall_score(rows.loc[here, "came"], acted[here], pos_label=positive)
-            by_side[side] = hit if positive else 1 - hit
-            assert evidence.find(2, "group side", str(side), name).value == pytest.approx(by_side[side])  # type: ignore[union-attr]
+    rates = {"selection_rate": selection_rate, "true_positive_rate": true_positive_rate, "false_positive_rate": false_positive_rate}
+    theirs = MetricFrame(metrics=rates, y_true=rows["came"], y_pred=acted, sensitive_features=rows["side"])
+    gaps = theirs.difference()
+    assert gaps["selection_rate"] == demographic_parity_difference(rows["came"], acted, sensitive_features=rows["side"])
+    for name in rates:
+        for side in theirs.by_group.index:
+            own = evidence.find(2, "group side", str(side), name)
+            assert own is not None and own.value == pytest.approx(theirs.by_group.loc[side, name])
         gap = evidence.find(2, "group side", "gap", name)
-        assert gap is not None and gap.value == pytest.approx(max(by_side.values()) - min(by_side.values()))
+        assert gap is not None and gap.value == pytest.approx(gaps[name])
         assert 0 <= gap.low <= gap.high
 
 
