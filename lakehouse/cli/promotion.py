@@ -34,7 +34,7 @@ def rollback(
     from lakehouse.ledger import byhand
     from lakehouse.training.which import Which
 
-    return _tell(byhand.roll_back(settings.load(), Which.parse(model).model, to, note=note), as_json)
+    return _tell(byhand.roll_back(settings.load(), Which.alone(model, "--to"), to, note=note), as_json)
 
 
 def promote(

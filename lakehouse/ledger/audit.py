@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lakehouse import deltalog, tables
-from lakehouse.errors import LakeError, LakehouseError, LedgerError, UntrustedModel
+from lakehouse.errors import LakeError, LakehouseError, UnknownName, UntrustedModel
 from lakehouse.ledger import chain, table
 from lakehouse.ledger.entry import NOTHING_BEFORE, Entry, Head
 from lakehouse.names import PROMOTIONS, TableName
@@ -48,13 +48,13 @@ def _beyond(settings: Settings, told: Sequence[Head], alone: bool) -> Iterator[T
             mend = partial(_follow, settings, model) if follows else None
             yield Trouble(model.dotted, words, _REPAIR if follows else BACKUP, mend=mend)
         for model in sorted({TableName.parse(head.model) for head in told}) if alone else ():
+            champion = chain.of(told, model).champion
             try:
-                models.locate(settings, model).hold()
-            except UntrustedModel as error:
+                if champion is not None:
+                    models.locate(settings, model, champion).hold()
+            except (UntrustedModel, UnknownName) as error:
                 todo = f"{error.hint.removesuffix(' Nothing was loaded.')} To go back: lakehouse models rollback {model.name}"
                 yield Trouble(model.dotted, f"the champion cannot be used: {error.what}", todo)
-            except LedgerError:
-                pass  # told above
     except LakehouseError as error:
         if alone:
             yield Trouble(str(store), error.what, error.hint)

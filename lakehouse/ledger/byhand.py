@@ -31,7 +31,9 @@ def roll_back(settings: Settings, model: TableName, to: int | None = None, *, no
         hint = f"Champions were {listed}. To make another one champion: lakehouse models promote {model.name}/{target}"
         raise UnknownName(f"Version {target} of {model} was never the champion", hint)
     _refuse_unusable(settings, model, target)
-    return record(settings, model, "rolled_back", from_version=now.champion, to_version=target, note=note, who=who)
+    return record(
+        settings, model, "rolled_back", from_version=now.champion, to_version=target, after=now.number, note=note, who=who
+    )
 
 
 def promote(
@@ -40,10 +42,11 @@ def promote(
     """Makes `version` the champion: one that waits is approved, one that has passed its gates may be again.
 
     With `force` (and a `note`) any other too, and where entries of the ledger were lost: it is recorded as such.
-    Raises LedgerError where it has not passed, or was judged against another champion than there is now; else what
-    `roll_back` does.
+    Raises LedgerError where it has not passed, or waits and was judged against another champion than there is now; else
+    what `roll_back` does.
     """
-    champion = chain.standing(settings.root, model).champion
+    now = chain.standing(settings.root, model)
+    champion = now.champion
     if version == champion:
         raise UnknownName(f"Version {version} of {model} is the champion already", "Nothing was recorded.")
     if force and not note:
@@ -57,7 +60,7 @@ def promote(
     gates = passed.gates if passed else []
     action = "approved" if passed and passed.action == "waiting" and not wrong else "promoted"
     return record(
-        settings, model, action, from_version=champion, to_version=version,
+        settings, model, action, from_version=champion, to_version=version, after=now.number,
         evidence=evidence, gates=gates, note=note, who=who, past_anchor=force,
     )  # fmt: skip
 
@@ -70,7 +73,7 @@ def refuse(settings: Settings, model: TableName, version: int, *, note: str = ""
     waiting = next(one for one in reversed(table.entries(settings.root, model)) if one.to_version == version)
     evidence = {"by hand": True, "judged in entry": waiting.seq}
     return record(
-        settings, model, "refused", from_version=now.champion, to_version=version,
+        settings, model, "refused", from_version=now.champion, to_version=version, after=now.number,
         evidence=evidence, gates=waiting.gates, note=note, who=who,
     )  # fmt: skip
 
@@ -84,6 +87,8 @@ def _not_passed(model: TableName, version: int, last: Entry | None, champion: in
         return f"Version {version} of {model} was judged against {met}, and the champion is version {champion} now"
     if last.action == "refused":
         return f"Version {version} of {model} was refused in entry {last.seq} of the ledger"
+    if last.evidence.get("forced"):
+        return f"Version {version} of {model} was made champion by force, in entry {last.seq} of the ledger"
     return ""
 
 

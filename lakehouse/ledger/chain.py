@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +34,11 @@ class Standing:
     def previous(self) -> int | None:
         """The champion before: what a rollback goes back to."""
         return self.reigns[-2] if len(self.reigns) > 1 else None
+
+    @property
+    def number(self) -> int:
+        """Of the last entry about it; 0 where there is none."""
+        return self.last.seq if self.last else 0
 
     def challenger(self, newest: int | None) -> int | None:
         """The `newest` registered version, while nothing final was said of it."""
@@ -104,6 +109,19 @@ def _head(path: Path, _inode: int, _mtime: int) -> Head | None:
         return Head.model_validate(told[KEY]) if KEY in told else None
     except (ValueError, TypeError):
         raise broken(f"{path.name} cannot be understood") from None
+
+
+def hold(known: Sequence[Head], model: TableName, anchored: tuple[int, str] | None) -> None:
+    """Raises LedgerError where the ledger lacks what MLflow knows to have been in it."""
+    if anchored is None or anchored[0] == 0:
+        return
+    seq, digest = anchored
+    found, last = next((head for head in known if head.seq == seq), None), known[-1].seq if known else 0
+    if found is None:
+        how = "was cut off its end" if seq > last else "is missing"
+        raise broken(f"entry {seq} about {model}, which MLflow knows of, {how}")
+    if found.hash != digest:
+        raise broken(f"entry {seq} about {model} is not the one that MLflow knows")
 
 
 def broken(what: str) -> LedgerError:

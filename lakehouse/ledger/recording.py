@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lakehouse import deltalog, tables
 from lakehouse.errors import LakeError, LedgerError
 from lakehouse.ledger import chain, table
-from lakehouse.ledger.entry import Action, Entry, Head
+from lakehouse.ledger.chain import Standing
+from lakehouse.ledger.entry import Action, Entry
 from lakehouse.names import PROMOTIONS, TableName
 from lakehouse.settings import Settings
 
@@ -24,6 +25,7 @@ def record(
     *,
     from_version: int | None,
     to_version: int,
+    after: int | None = None,
     evidence: Mapping[str, Any] | None = None,
     gates: Sequence[Any] = (),
     note: str = "",
@@ -33,7 +35,9 @@ def record(
 ) -> Entry:
     """Records what was decided about version `to_version` of `model`, and lets MLflow's aliases follow.
 
-    `from_version` is who the caller believes to be champion (None: nobody): of two at once one wins, and the other is told.
+    `from_version` is who the caller believes to be champion (None: nobody), and `after` the number of the last entry about the
+    model that the caller knows (0: none): of two decisions at once one wins, and the other is told. An `after` of None is for
+    what rests on no entry before.
     `evidence` and `gates` become JSON. Once this has returned, or was killed after the commit, the decision holds; where
     MLflow could not follow that is told, and it does at its next opening. `past_anchor` records although MLflow knows of
     entries that the ledger has no more.
@@ -50,23 +54,25 @@ def record(
         there = deltalog.latest(path)  # before it is read: what comes in between makes this attempt one too many
         known = chain.heads(settings.root)
         if not past_anchor:
-            hold(known, model, anchored)
-        champion = _met(known, model, from_version)
+            chain.hold(known, model, anchored)
+        champion = _met(chain.of(known, model), model, from_version, after)
         entry = Entry.after(known[-1] if known else None, from_version=champion, **facts)
         if table.append(settings.root, 0 if there is None else there + 1, entry):
             break
     else:
         raise LedgerError(f"{PROMOTIONS}: {_ATTEMPTS} times another decision was first", "Nothing was decided. Do it again.")
     try:
-        projection.follow(settings, model)
+        projection.follow(settings, model, past_anchor=past_anchor)
     except LakeError as error:
         tell(f"warning: {model}: recorded, but MLflow's aliases could not follow: {error.what}. They do at its next opening.")
     return entry
 
 
-def _met(known: Iterable[Head], model: TableName, believed: int | None) -> int | None:
-    """The champion, if it is who the caller believes it to be. Raises LedgerError."""
-    now = chain.of(known, model)
+def _met(now: Standing, model: TableName, believed: int | None, after: int | None) -> int | None:
+    """The champion, if it is who the caller believes it to be, and nothing was decided since. Raises LedgerError."""
+    if after is not None and now.number != after and now.last is not None and believed == now.champion:
+        what = f"{model}: somebody else was first, in entry {now.number} of the ledger: {now.last.said}"
+        raise LedgerError(what, "Nothing was recorded. `lakehouse models list` tells how things stand.")
     if believed == ANYONE or believed == now.champion:
         return now.champion
     who = "nobody" if believed is None else f"version {believed}"
@@ -77,16 +83,3 @@ def _met(known: Iterable[Head], model: TableName, believed: int | None) -> int |
         else f"{model}: {who} is not the champion, it has none",
         "Nothing was recorded. Judge it again, against the champion that there is now.",
     )
-
-
-def hold(known: Sequence[Head], model: TableName, anchored: tuple[int, str] | None) -> None:
-    """Raises LedgerError where the ledger lacks what MLflow knows to have been in it."""
-    if anchored is None or anchored[0] == 0:
-        return
-    seq, digest = anchored
-    found, last = next((head for head in known if head.seq == seq), None), known[-1].seq if known else 0
-    if found is None:
-        how = "was cut off its end" if seq > last else "is missing"
-        raise chain.broken(f"entry {seq} about {model}, which MLflow knows of, {how}")
-    if found.hash != digest:
-        raise chain.broken(f"entry {seq} about {model} is not the one that MLflow knows")

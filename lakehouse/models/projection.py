@@ -15,7 +15,6 @@ from mlflow.exceptions import MlflowException
 
 from lakehouse.errors import LakeError, LedgerError
 from lakehouse.ledger import chain as ledger
-from lakehouse.ledger import recording
 from lakehouse.ledger.chain import Standing
 from lakehouse.ledger.entry import NOTHING_BEFORE, Head
 from lakehouse.models import store
@@ -48,15 +47,20 @@ def begin(client: mlflow.MlflowClient, model: TableName) -> None:
         client.create_registered_model(model.dotted, tags={ANCHOR: _EMPTY})
 
 
-def follow(settings: Settings, model: TableName) -> None:
-    """Makes aliases and anchor those that follow from the ledger. Raises LakeError where MLflow's records cannot be written."""
+def follow(settings: Settings, model: TableName, *, past_anchor: bool = False) -> None:
+    """Makes aliases and anchor those that follow from the ledger.
+
+    Raises LedgerError where the ledger lacks what MLflow knows of it (unless `past_anchor`), so that nothing that was cut off
+    is forgotten; LakeError where MLflow's records cannot be written.
+    """
     if not store.exists(settings):
         return
     try:
         with store.opened(settings):
             client, done = mlflow.MlflowClient(), None
-            # Again where another decision came between: who followed that may have been overtaken by this.
-            while (now := ledger.standing(settings.root, model)) != done and (found := _registered(client, model)):
+            # Again where another decision came between: who followed that may have been overtaken by this. The anchor is
+            # looked at before the ledger, or it might be of a decision that came after that.
+            while (found := _registered(client, model)) and (now := _held(settings, model, found, past_anchor)) != done:
                 _follow(client, found, now)
                 done = now
     except MlflowException as error:
@@ -64,13 +68,21 @@ def follow(settings: Settings, model: TableName) -> None:
 
 
 def finish(settings: Settings, client: mlflow.MlflowClient, model: TableName) -> None:
-    """The same where somebody was killed before it was done. Does nothing where MLflow cannot be written: it is only shown."""
-    found = _registered(client, model)
-    now = ledger.standing(settings.root, model)
-    behind = found is not None and now.last is not None and (_anchor(found) or (0, ""))[0] < now.last.seq
-    if found is not None and behind:
-        with contextlib.suppress(MlflowException):
-            _follow(client, found, now)
+    """The same where somebody was killed before it was done. Does nothing where MLflow cannot be written: it is only shown.
+
+    Raises LedgerError where the ledger lacks what MLflow knows of it.
+    """
+    if found := _registered(client, model):
+        now = _held(settings, model, found)
+        if (_anchor(found) or (0, ""))[0] < now.number:
+            with contextlib.suppress(MlflowException):
+                _follow(client, found, now)
+
+
+def hold(settings: Settings, client: mlflow.MlflowClient, model: TableName) -> None:
+    """Raises LedgerError where the ledger lacks what MLflow knows of it."""
+    if found := _registered(client, model):
+        _held(settings, model, found)
 
 
 def newest(client: mlflow.MlflowClient, model: str) -> int | None:
@@ -91,14 +103,22 @@ def astray(settings: Settings, known: Sequence[Head]) -> Iterator[tuple[TableNam
             model, anchor = TableName.parse(found.name), _anchor(found)
             now = ledger.of(known, model)
             try:
-                recording.hold(known, model, anchor)
+                ledger.hold(known, model, anchor)
             except LedgerError as error:
                 yield model, error.what, False
                 continue
-            if now.last is not None and (anchor or (0, ""))[0] < now.last.seq:
-                yield model, f"MLflow has not followed entry {now.last.seq} of the ledger yet", True
+            if (anchor or (0, ""))[0] < now.number:
+                yield model, f"MLflow has not followed entry {now.number} of the ledger yet", True
             elif anchor is not None:  # else it was registered before there was a ledger, or by something else
                 yield from ((model, words, True) for words in _moved(found.aliases, now.aliases(newest(client, found.name))))
+
+
+def _held(settings: Settings, model: TableName, found: RegisteredModel, past_anchor: bool = False) -> Standing:
+    """Where `model` stands by the ledger, which must hold the entry that its registration names."""
+    known = ledger.heads(settings.root)
+    if not past_anchor:
+        ledger.hold(known, model, _anchor(found))
+    return ledger.of(known, model)
 
 
 def _moved(there: Mapping[str, str], wanted: Mapping[str, int]) -> Iterator[str]:

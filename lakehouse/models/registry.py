@@ -186,10 +186,11 @@ def recheck(settings: Settings) -> Iterator[tuple[ModelVersion, str]]:
 def register(settings: Settings, info: Any, name: TableName, run_id: str, result: Result, *, judged: bool) -> int:
     """A new version whose files' digest is known: a challenger, or where nobody judges the model its champion.
 
-    Killed in between, the old champion stays.
+    Killed in between, the old champion stays. Raises LedgerError where the ledger does not hold together.
     """
     client = mlflow.MlflowClient()
     adopt(settings, client, name)
+    projection.hold(settings, client, name)
     projection.begin(client, name)
     files = Path(mlflow.artifacts.download_artifacts(info.model_uri))
     tags = {trust.DIGEST: trust.digest(files), libraries.TAG: json.dumps(libraries.needed()), "lakehouse.run": result.run_id}

@@ -20,6 +20,7 @@ _WHOLE = "A model is registered whole or not at all."
 # Words of SQLite's and of the system's, what they mean, what to do.
 _CAUSES = (
     (("disk image is malformed", "file is not a database"), "are damaged", "`lakehouse doctor` says what can be done."),
+    (("out-of-date database schema",), "are of another version of MLflow", "Use the packages that this lake was made with."),
     (("disk is full", "No space left on device"), "cannot be written: no space is left", f"{_WHOLE} Make room and run it again."),
     (("database is locked",), "are locked by another process", f"{_WHOLE} Run it again; `lakehouse status` lists what runs."),
     (

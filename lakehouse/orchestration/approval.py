@@ -32,8 +32,7 @@ def jobs(project: Project, settings: Settings) -> list[dg.JobDefinition]:
     def decide(context: dg.OpExecutionContext, config: Decision) -> None:
         work, who = byhand.promote if config.approve else byhand.refuse, f"{JOB} in Dagster, run {context.run_id}"
         try:
-            model = Which.parse(config.model).model
-            entry = work(settings, model, config.version, note=config.note, who=who)
+            entry = work(settings, Which.alone(config.model, "`version`"), config.version, note=config.note, who=who)
         except LakehouseError as error:
             raise failed(error, {}, context.retry_number) from None
         context.log.info(f"{entry.model}: entry {entry.seq} of the ledger: {entry.said}")

@@ -135,6 +135,7 @@ def _record(lake: Lake, verdict: Verdict, evidence: Evidence, told: list[Entry])
         action,
         from_version=verdict.against,
         to_version=verdict.version,
+        after=told[-1].seq if told else 0,
         evidence=plain,
         gates=answers,
         note=note,

@@ -19,6 +19,13 @@ class Which:
     version: int | str
 
     @classmethod
+    def alone(cls, text: str, apart: str) -> TableName:
+        """A model's name without a version, which is said `apart`. Raises UnknownName."""
+        if "/" in text.strip().removeprefix("models/") or "@" in text:
+            raise UnknownName(f"{text!r} names a version", f"Name the model alone, and the version by {apart}.")
+        return cls.parse(text).model
+
+    @classmethod
     def parse(cls, text: str) -> Which:
         """Raises UnknownName for what is no such name."""
         found = _FORM.fullmatch(text.strip())

@@ -14,6 +14,7 @@ from lakehouse import deltafiles, deltalog, ledger, models, tables
 from lakehouse.errors import LakeError, LedgerError
 from lakehouse.ledger import audit, byhand
 from lakehouse.names import PROMOTIONS
+from lakehouse.record import Result
 from lakehouse.settings import Settings
 from tests.ledger.conftest import MODEL, client
 from tests.ledger.test_recording import promote
@@ -51,7 +52,7 @@ def edit_the_log(place: Settings) -> None:
     commit(place, 2).write_text(text.replace(r"\"to_version\": 3", r"\"to_version\": 1"))
 
 
-def edit_both_and_hash_anew(place: Settings) -> None:
+def edit_both_and_hash_anew(place: Settings, *more: int) -> None:
     """The whole chain from entry 2 on, rewritten so that it holds together."""
     before = ledger.entries(place.root)
     shutil.rmtree(path(place))
@@ -59,7 +60,13 @@ def edit_both_and_hash_anew(place: Settings) -> None:
     for one in before:
         to = 1 if one.seq == 3 else one.to_version
         promote(mlflow_too, to, one.from_version, evidence=one.evidence)
+    for to in more:
+        promote(mlflow_too, to, 1)
     shutil.copytree(path(mlflow_too), path(place))
+
+
+def hash_anew_and_longer(place: Settings) -> None:
+    edit_both_and_hash_anew(place, 3)
 
 
 def remove_a_commit(place: Settings) -> None:
@@ -126,6 +133,22 @@ def test_nothing_is_recorded_upon_a_ledger_that_was_harmed(decided: Settings, ha
     harm(decided)
     with pytest.raises(LakeError, match=r"does not hold together|is missing"):
         ledger.record(decided, MODEL, "refused", from_version=3, to_version=2)
+
+
+@pytest.mark.parametrize("harm", [remove_and_renumber, cut_off_the_end, remove_all, edit_both_and_hash_anew, hash_anew_and_longer])
+def test_whatever_is_done_afterwards_it_is_not_forgotten(decided: Settings, fitted: Any, harm: Callable[[Settings], None]) -> None:
+    harm(decided)
+    found = [trouble.what for trouble in audit.look(decided)]
+    with pytest.raises(LedgerError):
+        models.load(decided, MODEL)
+    with pytest.raises(LedgerError):
+        models.log(decided, fitted, MODEL, result=Result(run_id="another", asset="models.m"), judged=True)
+    assert found and [trouble.what for trouble in audit.look(decided)] == found
+
+
+def test_a_model_of_which_all_versions_were_refused_is_no_finding(place: Settings) -> None:
+    ledger.record(place, MODEL, "refused", from_version=None, to_version=1)
+    assert list(audit.look(place)) == []
 
 
 def test_without_a_backup_a_champion_is_named_by_force(decided: Settings) -> None:

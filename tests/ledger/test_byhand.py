@@ -53,6 +53,14 @@ def test_by_force_any_is_promoted_and_the_ledger_says_so(place: Settings) -> Non
     assert entry.evidence["forced"] == "Version 2 of models.m was refused in entry 2 of the ledger"
 
 
+def test_what_was_forced_once_is_forced_again(place: Settings) -> None:
+    decide(place, ("promoted", None, 1), ("refused", 1, 2))
+    byhand.promote(place, MODEL, 2, force=True, note="try it")
+    byhand.roll_back(place, MODEL)
+    with pytest.raises(LakehouseError, match=r"Version 2 of models\.m was made champion by force, in entry 3"):
+        byhand.promote(place, MODEL, 2)
+
+
 NONE: tuple[Any, ...] = ()
 ONE = (("promoted", None, 1),)
 TWO = (*ONE, ("promoted", 1, 2))

@@ -57,6 +57,7 @@ def test_back_and_forward_again(place: Settings, command: Command) -> None:
     ("words", "message"),
     [
         pytest.param(("rollback", "m"), "Model models.m has no champion to go back from", id="no champion"),
+        pytest.param(("rollback", "m/2"), "Name the model alone, and the version by --to", id="back to a version"),
         pytest.param(("promote", "m@challenger"), "Version 3 of models.m was never judged", id="not judged"),
         pytest.param(("promote", "m/3", "--force"), "Say so by --note", id="no word"),
         pytest.param(("show", "m@previous"), "Model models.m has no previous", id="no version before"),

@@ -111,7 +111,7 @@ def test_killed_at_any_step_one_is_champion(empty: Settings, step: str, champion
 
 
 def _promote_until(place: Settings, step: str) -> None:
-    def die(*_: Any) -> Any:
+    def die(*_: Any, **__: Any) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
 
     if step == "before the row's file":
@@ -223,4 +223,18 @@ def test_deltas_log_has_no_hole(empty: Settings) -> None:
     for version in range(1, 4):
         promote(empty, version, version - 1 or None)
     assert deltalog.versions(tables.lake_path(empty.root, PROMOTIONS)) == [0, 1, 2]
-    assert recording.ANYONE not in {one.from_version for one in ledger.entries(empty.root)}
+
+
+def test_whoever_is_champion_the_entry_names(empty: Settings) -> None:
+    promote(empty, 1, None)
+    assert ledger.record(empty, MODEL, "unjudged", from_version=recording.ANYONE, to_version=2).from_version == 1
+
+
+def test_of_two_decisions_one_is_told_although_the_champion_stays(empty: Settings) -> None:
+    promote(empty, 1, None)
+    ledger.record(empty, MODEL, "waiting", from_version=1, to_version=2)
+    seen = ledger.standing(empty.root, MODEL).number
+    ledger.record(empty, MODEL, "refused", from_version=1, to_version=2, after=seen)
+    with pytest.raises(LedgerError, match=r"somebody else was first, in entry 3 of the ledger: refused 2"):
+        ledger.record(empty, MODEL, "approved", from_version=1, to_version=2, after=seen)
+    assert ledger.champion(empty.root, MODEL) == 1
