@@ -12,8 +12,8 @@ import numpy as np
 
 from lakehouse.evaluation.measures import Drawn, Scored
 from lakehouse.evaluation.resample import Resamples
-from lakehouse.evaluation.sheet import GAP
 from lakehouse.evaluation.slices import Cut
+from lakehouse.evaluation.words import GAP
 
 
 def rates(one: Scored, draws: Resamples, groups: np.ndarray, count: int) -> Drawn:

@@ -21,6 +21,7 @@ from lakehouse.evaluation.measures import Drawn, Scored
 from lakehouse.evaluation.resample import Resamples
 from lakehouse.evaluation.sheet import Sheet, joined
 from lakehouse.evaluation.slices import Cut, cut
+from lakehouse.evaluation.words import ALL, GAIN, GROUP
 
 if TYPE_CHECKING:
     from lakehouse.promotion.contract import Business
@@ -137,7 +138,7 @@ class Trial:
     def measure(self, month: pd.Series, slices: Mapping[str, pd.Series], groups: Sequence[str], at_least: int) -> int:
         """Everything goes into the sheet; how many pairs of slices were looked at."""
         sides = self.sides
-        for one in (cut("all", pd.Series("all", month.index), self.draws), cut("month", month.astype(str), self.draws)):
+        for one in (cut(ALL, pd.Series(ALL, month.index), self.draws), cut("month", month.astype(str), self.draws)):
             self._slices(one, sides, [*measures.WHOLE])
         cuts = [cut(kind, values, self.draws, at_least, slicing.FEW_CLUSTERS) for kind, values in slices.items()]
         for one in cuts:
@@ -145,7 +146,7 @@ class Trial:
         for model, side in zip(self.models, sides, strict=False):
             self._reliability(model.version, side)
             for name in groups:
-                self._fairness(model.version, side, cut(f"group {name}", slices[name], self.draws, at_least))
+                self._fairness(model.version, side, cut(GROUP + name, slices[name], self.draws, at_least))
         return self._search(slicing.pairs(cuts, at_least), sides)
 
     def _slices(self, one: Cut, sides: Sequence[Scored], more: Sequence[str]) -> None:
@@ -178,14 +179,14 @@ class Trial:
         if not sum(len(one.labels) for one in pairs):
             return 0
         found = [[self._measured(one, side, []) for side in sides] for one in pairs]
-        gain = [measures.gains(*two, None)["log_loss_gain"] for two in found]
+        gain = [measures.gains(*two, None)[f"log_loss{GAIN}"] for two in found]
         p = np.concatenate([resample.estimates(one, each.clusters).p for one, each in zip(gain, pairs, strict=True)])
         q, size = slicing.adjusted(p), np.concatenate([one[0] for one in gain])
         chosen = slicing.telling(size, q)
         version = self.models[0].version
         some = ("log_loss", "base_rate", "bias")
         self.sheet.add(*joined(pairs, [{name: two[0][name] for name in some} for two in found], chosen), version)
-        told, drawn = joined(pairs, [{"log_loss_gain": one} for one in gain], chosen)
+        told, drawn = joined(pairs, [{f"log_loss{GAIN}": one} for one in gain], chosen)
         self.sheet.add(told, drawn, version, self.against, q[chosen])
         return int(np.isfinite(p).sum())
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lakehouse.evaluation.words import ALL, CHANCE, GAIN, GAP, GROUP, RATES
 from lakehouse.promotion.contract import Better, Calibrated, Enough, Fair, Gate, Guard, ModelContract, Size, Speed, Tolerance
 from lakehouse.record import GateResult
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 Decision = Literal["promoted", "refused", "not enough evidence", "waiting"]
 
-ALL = "all"
-GROUP, GAP = "group ", "gap"
-RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
-CHANCE = 0.05
-"""The share of false alarms that is borne among slices that are called worse (see `lakehouse.evaluation.slices.adjusted`)."""
 _TOLD = 3  # slices of a refusal
 
 
@@ -136,7 +132,7 @@ class _Asked:
         return not short, "; ".join(short) or f"{self._where}, {seen.positives:,} of them positive, on {seen.days} different days"
 
     def _better(self, gate: Better) -> Answer:
-        gain, own = self._own(f"{gate.measure}_gain"), self._own(gate.measure)
+        gain, own = self._own(f"{gate.measure}{GAIN}"), self._own(gate.measure)
         if gain is None or own is None:
             return False, f"{gate.measure} could not be measured on {self._where}"
         verb = "better than" if gain.value > 0 else "worse than"
@@ -150,7 +146,7 @@ class _Asked:
         if self.evidence.champion is None:
             return None, "there is no champion to be worse than"
         kinds = gate.slices or self.contract.evaluate.slices
-        lines = self._lines(f"{gate.measure}_gain", kinds)
+        lines = self._lines(f"{gate.measure}{GAIN}", kinds)
         lines = [(kind, name, gain) for kind, name, gain in lines if gain.rows >= gate.rows]
         if not lines:
             if not kinds:
@@ -193,7 +189,7 @@ class _Asked:
         business = self.contract.evaluate.business
         if business is None:
             return None, "the contract says nothing of what acting is worth"
-        own, gain = self._own(business.name), self._own(f"{business.name}_gain")
+        own, gain = self._own(business.name), self._own(f"{business.name}{GAIN}")
         if own is None or gain is None:
             return False, f"{business.name} could not be measured on {self._where}"
         said = f"{_words(business.name)} {own.value:,.1f} for 1,000 rows, {gain.value:+,.1f} beside {self._opponent}"
