@@ -10,13 +10,11 @@ import pandas as pd
 from lakehouse.evaluation.measures import Drawn
 from lakehouse.evaluation.resample import estimates
 from lakehouse.evaluation.slices import Cut, adjusted
-from lakehouse.evaluation.words import ALL, GAIN, GAP
+from lakehouse.evaluation.words import GAIN, GAP, NOT_SLICES
 
 KEY = ["model_version", "against", "through", "slice_kind", "slice", "measure"]
 COLUMNS = [*KEY, "value", "low", "high", "error", "p", "q", "rows", "days"]
 ONLY_ADDS = "ece"
-NOT_SLICES = (ALL, "month", "score", "found")
-"""Kinds that no correction for many slices is for: the last has its own."""
 
 
 class Sheet:

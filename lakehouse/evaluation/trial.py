@@ -73,11 +73,13 @@ def evaluate(
     take. `resample_by` (a column, or a value by row) tells which rows share their luck, such as those of a day: each figure
     gets its interval by drawing them `resamples` times. `slices` give a label by row; those of less than `at_least` rows or
     ten days are left out, pairs of them are searched for differences, and fairness looks at those in `groups`.
-    `trained_until` tells the last month that a version learnt from. Raises EvaluationError where that is not before these
-    rows, for rows without an outcome, and for scores that are no probabilities.
+    `trained_until` tells the last month that each version learnt from (see `trained_with`); the gates refuse a contest in which
+    one was not told. Raises EvaluationError where that is not before these rows, for groups that are no slices, rows without
+    an outcome, and scores that are no probabilities.
     """
     months = sorted(map(str, rows[month].unique()))
     _refuse_learnt(trained_until or {}, months)
+    _refuse_unsliced(groups, slices or {})
     came, few = _outcome(rows, outcome), sample(rows)
     codes, clusters = pd.factorize(rows[resample_by] if isinstance(resample_by, str) else resample_by)
     models = [one for one in (contest.challenger, contest.champion) if one is not None]
@@ -98,7 +100,9 @@ def evaluate(
         days=len(clusters),
         base_rate=base_rate,
         table=sheet.frame(),
+        at_least=at_least,
         looked_at=looked_at,
+        trained_until={version: str(last) for version, last in (trained_until or {}).items()},
         size_bytes={one.version: int(getattr(one, "size_bytes", 0)) for one in models},
         seconds_per_1000={one.version: value for one, value in zip(models, seconds, strict=True)},
         thresholds={one.version: threshold_of(one) for one in models},
@@ -196,6 +200,13 @@ def _refuse_learnt(trained_until: Mapping[int, str], months: Sequence[str]) -> N
         if months and str(last) >= months[0]:
             what = f"Version {version} learnt from {last}, so it cannot be judged on {months[0]}"
             raise EvaluationError(what, "Judge it on later months, or train on earlier ones.")
+
+
+def _refuse_unsliced(groups: Sequence[str], slices: Mapping[str, pd.Series]) -> None:
+    for name in groups:
+        if name not in slices:
+            what = f"Groups by {name!r} cannot be compared: slices has {', '.join(map(repr, slices)) or 'nothing'}"
+            raise EvaluationError(what, f"Give evaluate each row's label: slices={{{name!r}: rows[…], …}}.")
 
 
 def _outcome(rows: pd.DataFrame, outcome: str) -> np.ndarray:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 ALL = "all"
 """The kind, and the one slice, of all rows."""
+NOT_SLICES = (ALL, "month", "score", "found")
+"""Kinds that no correction for many slices is for: the last has its own."""
 GROUP, GAP = "group ", "gap"
 """How the kinds of groups begin that are compared, and the slice in which it stands how far they lie apart."""
 GAIN = "_gain"
