@@ -74,9 +74,10 @@ def evaluate(
     gets its interval by drawing them `resamples` times. `slices` give a label by row; those of less than `at_least` rows or
     ten days are left out, pairs of them are searched for differences, and fairness looks at those in `groups`.
     `trained_until` tells the last month that each version learnt from (see `trained_with`); the gates refuse a contest in which
-    one was not told. Raises EvaluationError where that is not before these rows, for groups that are no slices, rows without
-    an outcome, and scores that are no probabilities.
+    one was not told. Raises EvaluationError where that is not before these rows, where there is no row or no base rate, for
+    groups that are no slices, rows without an outcome, and scores that are no probabilities.
     """
+    _refuse_nothing(rows, base_rate)
     months = sorted(map(str, rows[month].unique()))
     _refuse_learnt(trained_until or {}, months)
     _refuse_unsliced(groups, slices or {})
@@ -84,9 +85,9 @@ def evaluate(
     codes, clusters = pd.factorize(rows[resample_by] if isinstance(resample_by, str) else resample_by)
     models = [one for one in (contest.challenger, contest.champion) if one is not None]
     scores, seconds = _scores(models, inputs(rows))
-    draws, sheet = resample.draw(codes, len(clusters), resamples, seed), Sheet(months[-1] if months else "")
+    draws, sheet = resample.draw(codes, len(clusters), resamples, seed), Sheet(months[-1])
     trial = Trial(models, scores, came, base_rate, business, draws, sheet)
-    looked_at = trial.measure(rows[month], slices or {}, groups, at_least) if len(rows) else 0
+    looked_at = trial.measure(rows[month], slices or {}, groups, at_least)
 
     def score(some: pd.DataFrame) -> np.ndarray:
         return _scores(models[:1], inputs(some))[0][0]
@@ -106,7 +107,7 @@ def evaluate(
         size_bytes={one.version: int(getattr(one, "size_bytes", 0)) for one in models},
         seconds_per_1000={one.version: value for one, value in zip(models, seconds, strict=True)},
         thresholds={one.version: threshold_of(one) for one in models},
-        behaviour=[one.run(score, few) for one in behaviour if len(few)],
+        behaviour=[one.run(score, few) for one in behaviour],
         edge_cases=[one.run(score, rows, outcome, base_rate) for one in edge_cases],
     )
 
@@ -195,9 +196,17 @@ class Trial:
         return int(np.isfinite(p).sum())
 
 
+def _refuse_nothing(rows: pd.DataFrame, base_rate: float | None) -> None:
+    if rows.empty:
+        raise EvaluationError("There is no row to judge on", "Judge on months that have rows whose outcome is known.")
+    if base_rate is None or not 0 <= base_rate <= 1:
+        hint = "Give the outcome's share in rows known before; where there are none, judge on later months."
+        raise EvaluationError(f"The base rate is {base_rate}, which is no share of rows", hint)
+
+
 def _refuse_learnt(trained_until: Mapping[int, str], months: Sequence[str]) -> None:
     for version, last in trained_until.items():
-        if months and str(last) >= months[0]:
+        if str(last) >= months[0]:
             what = f"Version {version} learnt from {last}, so it cannot be judged on {months[0]}"
             raise EvaluationError(what, "Judge it on later months, or train on earlier ones.")
 
