@@ -63,12 +63,6 @@ def other_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(flight_id=rows["flight_id"].to_numpy()[::-1])
 
 
-def another_year(rows: pd.DataFrame) -> pd.DataFrame:
-    """52 weeks later: the same weekdays and hours."""
-    moments = ["asked_at", "scheduled_departure"]
-    return rows.assign(**{name: rows[name] + pd.Timedelta(weeks=52) for name in moments})
-
-
 def first_flights(rows: pd.DataFrame) -> pd.DataFrame:
     """Every tenth flight, as if it were the first of a carrier that nobody knows."""
     return rows.iloc[::10].assign(carrier="??", carrier_departures=0, carrier_delay=np.nan)
@@ -80,9 +74,10 @@ def without_weather(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_the_storm_day(rows: pd.DataFrame) -> pd.DataFrame:
-    """The flights of the day on which most rain or snow fell."""
+    """The flights of the day on which most rain or snow fell; none where nothing was observed."""
     days = day(rows)
-    return rows[days == rows["precipitation"].groupby(days).mean().idxmax()]
+    fallen = rows["precipitation"].groupby(days).mean().dropna()
+    return rows[days.isin(fallen.nlargest(1).index)]
 
 
 def after_the_clock_change(rows: pd.DataFrame) -> pd.DataFrame:

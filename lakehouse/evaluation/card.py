@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse import ledger
 from lakehouse.atomic import replacing
 from lakehouse.evaluation import records
+from lakehouse.evaluation.words import ALL, GAIN, GAP, GROUP
 from lakehouse.names import TableName
 from lakehouse.project import Project
 from lakehouse.promotion import contract as contracts
@@ -88,14 +89,14 @@ def _decision(entry: Entry) -> tuple[str, ...]:
 def _results(version: int, lines: pd.DataFrame) -> dict[str, list[str]]:
     """Of the last contest in which it was the challenger, else of the last rows it was measured on."""
     own = lines[lines["model_version"] == version]
-    gains = own[own["measure"].str.endswith("_gain")]
+    gains = own[own["measure"].str.endswith(GAIN)]
     if own.empty:
         return {"Results": ["It was not measured yet."]}
     through = (gains if len(gains) else own)["through"].max()
     own, gains = own[own["through"] == through], gains[gains["through"] == through]
-    whole = own[own["slice_kind"] == "all"]
-    sliced = gains[(gains["measure"] == "log_loss_gain") & ~gains["slice_kind"].isin(["all", "month"])].sort_values("value")
-    groups = own[own["slice_kind"].str.startswith("group ") & (own["slice"] == "gap")]
+    whole = own[own["slice_kind"] == ALL]
+    sliced = gains[(gains["measure"] == f"log_loss{GAIN}") & ~gains["slice_kind"].isin([ALL, "month"])].sort_values("value")
+    groups = own[own["slice_kind"].str.startswith(GROUP) & (own["slice"] == GAP)]
     months = ", ".join(sorted(own[own["slice_kind"] == "month"]["slice"].unique()))
     met = gains["against"].max() if len(gains) else 0
     head = f"On {months or f'months up to {through}'}; gains are over {f'version {met}' if met else 'the base rate'}. "
@@ -110,7 +111,7 @@ def _results(version: int, lines: pd.DataFrame) -> dict[str, list[str]]:
 
 def _values(lines: pd.DataFrame, *names: str) -> Iterator[tuple[str, ...]]:
     for line in lines.to_dict("records"):
-        name = " ".join(str(line[each]) for each in names).removeprefix("found ").removeprefix("group ").replace("_", " ")
+        name = " ".join(str(line[each]) for each in names).removeprefix("found ").removeprefix(GROUP).replace("_", " ")
         interval = "" if line["low"] != line["low"] else f" ({line['low']:.4g} to {line['high']:.4g})"
         yield name, f"{line['value']:.4g}{interval}", f"{line['rows']:,}"
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from lakehouse.evaluation.measures import Drawn, Scored
 from lakehouse.evaluation.resample import Resamples
-from lakehouse.evaluation.sheet import GAP
 from lakehouse.evaluation.slices import Cut
+from lakehouse.evaluation.words import GAP
 
 
 def rates(one: Scored, draws: Resamples, groups: np.ndarray, count: int) -> Drawn:
@@ -32,6 +32,13 @@ def rates(one: Scored, draws: Resamples, groups: np.ndarray, count: int) -> Draw
 
 
 def gaps(cut: Cut, found: Drawn) -> tuple[Cut, Drawn]:
-    """By rate, how far the groups lie apart: one group of all rows that are in any."""
+    """By rate, how far the groups lie apart: one group of all rows that are in any. Groups without that rate, as of true
+    alarms where nothing came, are left out; with less than two that have it there is no gap."""
     whole = Cut(cut.kind, [GAP], np.where(cut.groups >= 0, 0, -1), cut.draws)
-    return whole, {name: (values.max(axis=1) - values.min(axis=1))[:, None] for name, values in found.items()}
+    return whole, {name: _apart(values)[:, None] for name, values in found.items()}
+
+
+def _apart(values: np.ndarray) -> np.ndarray:
+    """The largest less the smallest of each draw's values, (1 + resamples, groups)."""
+    apart = np.fmax.reduce(values, axis=1) - np.fmin.reduce(values, axis=1)
+    return np.where(np.isfinite(values).sum(axis=1) > 1, apart, np.nan)

@@ -15,13 +15,11 @@ import numpy as np
 
 from lakehouse.evaluation.business import worth
 from lakehouse.evaluation.resample import Resamples
+from lakehouse.evaluation.words import GAIN, HIGHER, LOWER
 
 if TYPE_CHECKING:
     from lakehouse.promotion.contract import Business
 
-HIGHER = ("auc", "average_precision")
-LOWER = ("log_loss", "brier", "ece")
-"""Measures of which more, or less, is better; of a business measure more is."""
 BINS = 15
 _BLOCK = 50  # draws weighted at once
 
@@ -133,4 +131,4 @@ WHOLE = {"auc": auc, "average_precision": average_precision, "ece": ece}
 def gains(challenger: Mapping[str, np.ndarray], opponent: Mapping[str, np.ndarray], business: Business | None) -> Drawn:
     """By how much the challenger is better, draw by draw: `log_loss_gain` and so on, positive is better."""
     signs = {**dict.fromkeys(HIGHER, 1), **dict.fromkeys(LOWER, -1), **({business.name: 1} if business else {})}
-    return {f"{name}_gain": sign * (challenger[name] - opponent[name]) for name, sign in signs.items() if name in challenger}
+    return {f"{name}{GAIN}": sign * (challenger[name] - opponent[name]) for name, sign in signs.items() if name in challenger}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lakehouse.evaluation.slices import FALSE_AMONG_FOUND
+from lakehouse.evaluation.words import CHANCE, GAIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def reliability(axes: Axes, table: pd.DataFrame, versions: Sequence[int]) -> Non
 def gains(axes: Axes, table: pd.DataFrame, measure: str, kinds: Sequence[str]) -> None:
     """The gain in each slice with its interval, right of the line better; coloured where it is more than noise (`q`, else the
     interval), and larger with more rows. Months in their order, other slices by their gain."""
-    lines = table[(table["measure"] == f"{measure}_gain") & table["slice_kind"].isin(kinds)]
+    lines = table[(table["measure"] == f"{measure}{GAIN}") & table["slice_kind"].isin(kinds)]
     by = lines["value"].where(lines["slice_kind"] != "month", 0.0)
     order = lines["slice_kind"].map({kind: place for place, kind in enumerate(kinds)})
     lines = lines.assign(order=order, by=by).sort_values(["order", "by", "slice"])
@@ -50,5 +50,5 @@ def gains(axes: Axes, table: pd.DataFrame, measure: str, kinds: Sequence[str]) -
 
 def _colours(lines: pd.DataFrame) -> np.ndarray:
     outside = (lines["low"] > 0) | (lines["high"] < 0)
-    sure = outside.where(lines["q"].isna(), lines["q"] <= FALSE_AMONG_FOUND)
+    sure = outside.where(lines["q"].isna(), lines["q"] <= CHANCE)
     return np.where(~sure, _EVEN, np.where(lines["value"] > 0, _GOOD, _BAD))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import deltafiles, deltalog, tables
+from lakehouse.errors import EvaluationError
 from lakehouse.models.facts import FILE
 from lakehouse.names import TableName
 from lakehouse.training import keep
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
 
 
 def trained_with(lake: Lake, contest: Contest, parameter: str) -> dict[int, str]:
-    """By version, the value that a parameter of its training notebook had, as text; without those of which it was not recorded."""
+    """By version, the value that a parameter of its training notebook had, as text. Raises EvaluationError for a version of which
+    it was not recorded."""
     found = {}
     for model in (contest.challenger, contest.champion):
-        if model is not None and parameter in (told := facts(lake._root, model.name, model.run_id).get("parameters", {})):
+        if model is not None:
+            told = facts(lake._root, model.name, model.run_id).get("parameters", {})
+            if parameter not in told:
+                raise _unrecorded(model.name, model.version, parameter, told)
             found[model.version] = str(told[parameter])
     return found
+
+
+def _unrecorded(name: str, version: int, parameter: str, told: dict[str, Any]) -> EvaluationError:
+    what = f"With which {parameter} {name} version {version} was trained is not recorded"
+    there = f"Recorded are {', '.join(told)}: name one of these" if told else "Nothing of its training is recorded"
+    return EvaluationError(what, f"{there}, or give evaluate what you know: trained_until={{{version}: …}} has the last month.")
 
 
 def facts(root: Path, model: str, run: str) -> dict[str, Any]:

@@ -10,13 +10,11 @@ import pandas as pd
 from lakehouse.evaluation.measures import Drawn
 from lakehouse.evaluation.resample import estimates
 from lakehouse.evaluation.slices import Cut, adjusted
+from lakehouse.evaluation.words import GAIN, GAP, NOT_SLICES
 
 KEY = ["model_version", "against", "through", "slice_kind", "slice", "measure"]
 COLUMNS = [*KEY, "value", "low", "high", "error", "p", "q", "rows", "days"]
-ONLY_ADDS = ("ece", "ece_gap")
-NOT_SLICES = ("all", "month", "score", "found")
-"""Kinds that no correction for many slices is for: the last has its own."""
-GAP = "gap"
+ONLY_ADDS = "ece"
 
 
 class Sheet:
@@ -32,8 +30,8 @@ class Sheet:
         `q` where it is known already, by group. What could not be measured is left out.
         """
         for measure, values in drawn.items():
-            found = estimates(values, cut.clusters, only_adds=measure in ONLY_ADDS or cut.labels == [GAP])
-            there, gain, none = np.isfinite(found.values), measure.endswith("_gain"), np.full(len(cut.labels), np.nan)
+            found = estimates(values, cut.clusters, only_adds=measure == ONLY_ADDS or cut.labels == [GAP])
+            there, gain, none = np.isfinite(found.values), measure.endswith(GAIN), np.full(len(cut.labels), np.nan)
             same = {"model_version": version, "against": against, "slice_kind": cut.kind, "measure": measure}
             told = {
                 "slice": np.array(cut.labels, dtype=object),
@@ -54,7 +52,7 @@ class Sheet:
         columns = {name: [line[name] for line in self._lines] for name in COLUMNS if name != "through"}
         found = pd.DataFrame({name: np.concatenate(parts) if parts else [] for name, parts in columns.items()})
         found = found.assign(through=self._through).astype({"model_version": "int64", "against": "int64"})[COLUMNS]
-        sliced = found[found["measure"].astype(str).str.endswith("_gain") & ~found["slice_kind"].isin(NOT_SLICES)]
+        sliced = found[found["measure"].astype(str).str.endswith(GAIN) & ~found["slice_kind"].isin(NOT_SLICES)]
         for _, lines in sliced.groupby("measure"):
             found.loc[lines.index, "q"] = adjusted(lines["p"].to_numpy())
         return found.sort_values(KEY, ignore_index=True)

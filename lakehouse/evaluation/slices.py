@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.evaluation.resample import Resamples
+from lakehouse.evaluation.words import CHANCE
 
 FEW_CLUSTERS = 10
 """A slice that lies in fewer says more of those days than of itself."""
 SHOWN = 10
-FALSE_AMONG_FOUND = 0.05
 _NOTHING_NEW = 0.95
 
 
@@ -78,7 +78,7 @@ def adjusted(p: np.ndarray) -> np.ndarray:
 
 def telling(gain: np.ndarray, q: np.ndarray) -> np.ndarray:
     """The places of the slices to be told: of those where the difference is no chance, the worst and the best few."""
-    sure = np.flatnonzero(q <= FALSE_AMONG_FOUND)
+    sure = np.flatnonzero(q <= CHANCE)
     rising = sure[np.argsort(gain[sure], kind="stable")]
     worse, better = rising[gain[rising] < 0], rising[gain[rising] > 0]
     return np.concatenate([worse[:SHOWN], better[-SHOWN:]])

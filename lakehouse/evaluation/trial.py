@@ -21,6 +21,7 @@ from lakehouse.evaluation.measures import Drawn, Scored
 from lakehouse.evaluation.resample import Resamples
 from lakehouse.evaluation.sheet import Sheet, joined
 from lakehouse.evaluation.slices import Cut, cut
+from lakehouse.evaluation.words import ALL, GAIN, GROUP
 
 if TYPE_CHECKING:
     from lakehouse.promotion.contract import Business
@@ -72,18 +73,21 @@ def evaluate(
     take. `resample_by` (a column, or a value by row) tells which rows share their luck, such as those of a day: each figure
     gets its interval by drawing them `resamples` times. `slices` give a label by row; those of less than `at_least` rows or
     ten days are left out, pairs of them are searched for differences, and fairness looks at those in `groups`.
-    `trained_until` tells the last month that a version learnt from. Raises EvaluationError where that is not before these
-    rows, for rows without an outcome, and for scores that are no probabilities.
+    `trained_until` tells the last month that each version learnt from (see `trained_with`); the gates refuse a contest in which
+    one was not told. Raises EvaluationError where that is not before these rows, where there is no row or no base rate, for
+    groups that are no slices, rows without an outcome, and scores that are no probabilities.
     """
+    _refuse_nothing(rows, base_rate)
     months = sorted(map(str, rows[month].unique()))
     _refuse_learnt(trained_until or {}, months)
+    _refuse_unsliced(groups, slices or {})
     came, few = _outcome(rows, outcome), sample(rows)
     codes, clusters = pd.factorize(rows[resample_by] if isinstance(resample_by, str) else resample_by)
     models = [one for one in (contest.challenger, contest.champion) if one is not None]
     scores, seconds = _scores(models, inputs(rows))
-    draws, sheet = resample.draw(codes, len(clusters), resamples, seed), Sheet(months[-1] if months else "")
+    draws, sheet = resample.draw(codes, len(clusters), resamples, seed), Sheet(months[-1])
     trial = Trial(models, scores, came, base_rate, business, draws, sheet)
-    looked_at = trial.measure(rows[month], slices or {}, groups, at_least) if len(rows) else 0
+    looked_at = trial.measure(rows[month], slices or {}, groups, at_least)
 
     def score(some: pd.DataFrame) -> np.ndarray:
         return _scores(models[:1], inputs(some))[0][0]
@@ -97,11 +101,13 @@ def evaluate(
         days=len(clusters),
         base_rate=base_rate,
         table=sheet.frame(),
+        at_least=at_least,
         looked_at=looked_at,
+        trained_until={version: str(last) for version, last in (trained_until or {}).items()},
         size_bytes={one.version: int(getattr(one, "size_bytes", 0)) for one in models},
         seconds_per_1000={one.version: value for one, value in zip(models, seconds, strict=True)},
         thresholds={one.version: threshold_of(one) for one in models},
-        behaviour=[one.run(score, few) for one in behaviour if len(few)],
+        behaviour=[one.run(score, few) for one in behaviour],
         edge_cases=[one.run(score, rows, outcome, base_rate) for one in edge_cases],
     )
 
@@ -137,7 +143,7 @@ class Trial:
     def measure(self, month: pd.Series, slices: Mapping[str, pd.Series], groups: Sequence[str], at_least: int) -> int:
         """Everything goes into the sheet; how many pairs of slices were looked at."""
         sides = self.sides
-        for one in (cut("all", pd.Series("all", month.index), self.draws), cut("month", month.astype(str), self.draws)):
+        for one in (cut(ALL, pd.Series(ALL, month.index), self.draws), cut("month", month.astype(str), self.draws)):
             self._slices(one, sides, [*measures.WHOLE])
         cuts = [cut(kind, values, self.draws, at_least, slicing.FEW_CLUSTERS) for kind, values in slices.items()]
         for one in cuts:
@@ -145,7 +151,7 @@ class Trial:
         for model, side in zip(self.models, sides, strict=False):
             self._reliability(model.version, side)
             for name in groups:
-                self._fairness(model.version, side, cut(f"group {name}", slices[name], self.draws, at_least))
+                self._fairness(model.version, side, cut(GROUP + name, slices[name], self.draws, at_least))
         return self._search(slicing.pairs(cuts, at_least), sides)
 
     def _slices(self, one: Cut, sides: Sequence[Scored], more: Sequence[str]) -> None:
@@ -178,23 +184,38 @@ class Trial:
         if not sum(len(one.labels) for one in pairs):
             return 0
         found = [[self._measured(one, side, []) for side in sides] for one in pairs]
-        gain = [measures.gains(*two, None)["log_loss_gain"] for two in found]
+        gain = [measures.gains(*two, None)[f"log_loss{GAIN}"] for two in found]
         p = np.concatenate([resample.estimates(one, each.clusters).p for one, each in zip(gain, pairs, strict=True)])
         q, size = slicing.adjusted(p), np.concatenate([one[0] for one in gain])
         chosen = slicing.telling(size, q)
         version = self.models[0].version
         some = ("log_loss", "base_rate", "bias")
         self.sheet.add(*joined(pairs, [{name: two[0][name] for name in some} for two in found], chosen), version)
-        told, drawn = joined(pairs, [{"log_loss_gain": one} for one in gain], chosen)
+        told, drawn = joined(pairs, [{f"log_loss{GAIN}": one} for one in gain], chosen)
         self.sheet.add(told, drawn, version, self.against, q[chosen])
         return int(np.isfinite(p).sum())
 
 
+def _refuse_nothing(rows: pd.DataFrame, base_rate: float | None) -> None:
+    if rows.empty:
+        raise EvaluationError("There is no row to judge on", "Judge on months that have rows whose outcome is known.")
+    if base_rate is None or not 0 <= base_rate <= 1:
+        hint = "Give the outcome's share in rows known before; where there are none, judge on later months."
+        raise EvaluationError(f"The base rate is {base_rate}, which is no share of rows", hint)
+
+
 def _refuse_learnt(trained_until: Mapping[int, str], months: Sequence[str]) -> None:
     for version, last in trained_until.items():
-        if months and str(last) >= months[0]:
+        if str(last) >= months[0]:
             what = f"Version {version} learnt from {last}, so it cannot be judged on {months[0]}"
             raise EvaluationError(what, "Judge it on later months, or train on earlier ones.")
+
+
+def _refuse_unsliced(groups: Sequence[str], slices: Mapping[str, pd.Series]) -> None:
+    for name in groups:
+        if name not in slices:
+            what = f"Groups by {name!r} cannot be compared: slices has {', '.join(map(repr, slices)) or 'nothing'}"
+            raise EvaluationError(what, f"Give evaluate each row's label: slices={{{name!r}: rows[…], …}}.")
 
 
 def _outcome(rows: pd.DataFrame, outcome: str) -> np.ndarray:

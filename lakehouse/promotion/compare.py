@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import UnknownName
 from lakehouse.evaluation import records
+from lakehouse.evaluation.words import CHANCE, GAIN, LOWER, RATES
 from lakehouse.names import TableName
 from lakehouse.project import Project
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GAIN = "_gain"
-LOWER = ("log_loss", "brier", "ece")
-"""Measures of which less is better."""
-CHANCE = 0.05
-_OF_ONE = ("base_rate", "predicted", "acted_on", "bias", "selection_rate", "true_positive_rate", "false_positive_rate")
+_OF_ONE = ("base_rate", "predicted", "acted_on", "bias", *RATES)
 """Measures that are neither better nor worse."""
 
 

@@ -183,6 +183,8 @@ class Gates(Strict):
 
     enough: Enough = Enough()
     """Enough rows. Cannot be switched off."""
+    unseen: OrOff[Gate] = Gate()
+    """Judged on months after those that challenger and champion learnt from."""
     better: OrOff[Better] = Better()
     """Better on all rows."""
     slices: OrOff[Guard] = Guard()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lakehouse.evaluation.words import ALL, CHANCE, GAIN, GAP, GROUP, RATES
 from lakehouse.promotion.contract import Better, Calibrated, Enough, Fair, Gate, Guard, ModelContract, Size, Speed, Tolerance
 from lakehouse.record import GateResult
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 Decision = Literal["promoted", "refused", "not enough evidence", "waiting"]
 
-ALL = "all"
-GROUP, GAP = "group ", "gap"
-RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
-CHANCE = 0.05
-"""The share of false alarms that is borne among slices that are called worse (see `lakehouse.evaluation.slices.adjusted`)."""
 _TOLD = 3  # slices of a refusal
 
 
@@ -135,8 +131,18 @@ class _Asked:
         short = [f"{count:,} {what}, {least:,} are needed" for what, count, least in counts if count < least]
         return not short, "; ".join(short) or f"{self._where}, {seen.positives:,} of them positive, on {seen.days} different days"
 
+    def _unseen(self, _: Gate) -> Answer:
+        seen = self.evidence
+        met = [version for version in (seen.challenger, seen.champion) if version is not None]
+        unknown = ", ".join(str(version) for version in met if version not in seen.trained_until)
+        if unknown:
+            return False, f"which months version {unknown} learnt from was not told: give evaluate trained_until (see trained_with)"
+        last = max(seen.trained_until[version] for version in met)
+        later = all(month > last for month in seen.months)
+        return later, f"learnt from months up to {last}, judged on {self._where}"
+
     def _better(self, gate: Better) -> Answer:
-        gain, own = self._own(f"{gate.measure}_gain"), self._own(gate.measure)
+        gain, own = self._own(f"{gate.measure}{GAIN}"), self._own(gate.measure)
         if gain is None or own is None:
             return False, f"{gate.measure} could not be measured on {self._where}"
         verb = "better than" if gain.value > 0 else "worse than"
@@ -150,23 +156,30 @@ class _Asked:
         if self.evidence.champion is None:
             return None, "there is no champion to be worse than"
         kinds = gate.slices or self.contract.evaluate.slices
-        lines = self._lines(f"{gate.measure}_gain", kinds)
-        lines = [(kind, name, gain) for kind, name, gain in lines if gain.rows >= gate.rows]
+        if not kinds:
+            return None, "no slices are declared"
+        told = self._lines(f"{gate.measure}{GAIN}", kinds)
+        if unmeasured := self._unmeasured(gate, kinds, {kind for kind, _, _ in told}):
+            return False, unmeasured
+        lines = [(kind, name, gain) for kind, name, gain in told if gain.rows >= gate.rows]
+        small = [f"no {kind} has {gate.rows:,} rows" for kind in kinds if kind not in {line[0] for line in lines}]
         if not lines:
-            if not kinds:
-                return None, "no slices are declared"
-            return False, f"no slice of {', '.join(kinds)} with {gate.rows:,} rows was measured"
+            return False, "; ".join(small)
         worse = [line for line in lines if line[2].value < -gate.tolerance and line[2].q <= CHANCE]
         if worse:
-            told = "; ".join(
-                f"{kind} {name}: {_words(gate.measure)} worse by {-gain.value:.4f} ({-gain.high:+.4f} to {-gain.low:+.4f}) "
-                f"on {gain.rows:,} rows"
-                for kind, name, gain in worse[:_TOLD]
-            )
-            more = f" and {len(worse) - _TOLD} more" if len(worse) > _TOLD else ""
-            return False, f"{told}{more}; {gate.tolerance:g} is tolerated"
+            return False, f"{_worst(gate.measure, worse)}; {gate.tolerance:g} is tolerated"
         kind, name, gain = lines[0]
-        return True, f"none of {len(lines)} slices; the lowest gain is {gain.value:+.4f}, {kind} {name} ({gain.rows:,} rows)"
+        lowest = f"the lowest gain is {gain.value:+.4f}, {kind} {name} ({gain.rows:,} rows)"
+        return True, "; ".join([f"none of {len(lines)} slices", lowest, *small])
+
+    def _unmeasured(self, gate: Guard, kinds: Sequence[str], measured: set[str]) -> str:
+        """What is guarded and the evaluation left out, in words."""
+        least = self.evidence.at_least
+        if least > gate.rows:
+            return f"slices of less than {least:,} rows were not measured: give evaluate at_least={gate.rows}"
+        missing = ", ".join(kind for kind in kinds if kind not in measured)
+        hint = f"give evaluate its labels in slices, some with {least:,} rows on ten days"
+        return f"{_words(gate.measure)} was not measured by {missing}: {hint}" if missing else ""
 
     def _lines(self, measure: str, kinds: Sequence[str]) -> list[tuple[str, str, Figure]]:
         """The slices of these kinds in which a measure is told of the challenger, the lowest value first."""
@@ -193,7 +206,7 @@ class _Asked:
         business = self.contract.evaluate.business
         if business is None:
             return None, "the contract says nothing of what acting is worth"
-        own, gain = self._own(business.name), self._own(f"{business.name}_gain")
+        own, gain = self._own(business.name), self._own(f"{business.name}{GAIN}")
         if own is None or gain is None:
             return False, f"{business.name} could not be measured on {self._where}"
         said = f"{_words(business.name)} {own.value:,.1f} for 1,000 rows, {gain.value:+,.1f} beside {self._opponent}"
@@ -206,8 +219,8 @@ class _Asked:
         if not groups:
             return None, "the contract marks no group"
         gaps = [(kind, rate, own) for kind in groups for rate in RATES if (own := self._own(rate, GROUP + kind, GAP)) is not None]
-        if not gaps:
-            return False, f"no gap between {', '.join(groups)} was measured"
+        if missing := [kind for kind in groups if kind not in {gap[0] for gap in gaps}]:
+            return False, f"no gap between groups by {', '.join(missing)} was measured"
         wide = [(kind, rate, own) for kind, rate, own in gaps if own.value > gate.gap and self._wider(kind, rate, own)]
         told = "; ".join(f"{_words(rate)} of {kind} differs by {own.value:.3f}" for kind, rate, own in wide[:_TOLD])
         if wide:
@@ -249,6 +262,14 @@ class _Asked:
 
     def _not_rolled_back(self, _: Gate) -> Answer:
         return not self.facts.rolled_back, self.facts.rolled_back or "it was never taken out of use"
+
+
+def _worst(measure: str, worse: Sequence[tuple[str, str, Figure]]) -> str:
+    told = "; ".join(
+        f"{kind} {name}: {_words(measure)} worse by {-gain.value:.4f} ({-gain.high:+.4f} to {-gain.low:+.4f}) on {gain.rows:,} rows"
+        for kind, name, gain in worse[:_TOLD]
+    )
+    return f"{told} and {len(worse) - _TOLD} more" if len(worse) > _TOLD else told
 
 
 def _tests(outcomes: Sequence[Tested], what: str) -> Answer:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.evaluation.words import GAIN
 from lakehouse.names import TableName
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from lakehouse.ledger import Entry
 
-GAIN = "_gain"
 _NEW = ("promoted", "approved", "unjudged")
 _COLOURS = {
     "promoted": "tab:green",

@@ -82,7 +82,8 @@ def promote(lake: Lake, met: Contest | None, model: TableName, evidence: Evidenc
     if lake.in_sandbox:
         print("Nothing is recorded: only a runner's run promotes.")
         return verdict
-    _record(lake, verdict, evidence, told)
+    guard = met.contract.gates.slices
+    _record(lake, verdict, evidence.plain(guard.measure) if guard else evidence.plain(), told)
     judged = Judged(**{name: getattr(verdict, name) for name in ("model", "version", "against", "outcome")}, gates=[*verdict.gates])
     lake._publisher.note_verdict(judged)
     _keep_card(lake, model, verdict.version)
@@ -115,14 +116,15 @@ def _rolled_back(told: list[Entry], version: int) -> str:
     return f"it was taken out of use on {found[-1].at:%Y-%m-%d}: {found[-1].note or 'no reason was given'}" if found else ""
 
 
-def _record(lake: Lake, verdict: Verdict, evidence: Evidence, told: list[Entry]) -> None:
+def _record(lake: Lake, verdict: Verdict, found: dict[str, Any], told: list[Entry]) -> None:
     """Once: a champion that is judged again stays, and a verdict that is found again on the same rows is not told twice."""
     model = TableName.parse(verdict.model)
     if ledger.champion(lake._root, model) == verdict.version:
         print(f"Version {verdict.version} is the champion already; what is in the ledger stays.")
         return
     action = verdict.outcome if verdict.outcome in ("promoted", "waiting") else "refused"
-    plain = {**evidence.plain(), "run": lake.run_id, "tables": lake._read_versions()}
+    written = {write.table: write.version for write in lake._publisher.result.writes}
+    plain = {**found, "run": lake.run_id, "tables": lake._read_versions(), "written": written}
     answers = [gate.model_dump() for gate in verdict.gates]
     last = next((one for one in reversed(told) if one.to_version == verdict.version), None)
     if last is not None and last.action == action != "promoted" and _same(last, plain, answers):

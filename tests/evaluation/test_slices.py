@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lakehouse.evaluation import Evidence, resample, slices
+from lakehouse.evaluation.words import CHANCE
 
 
 def test_small_slices_are_left_out_and_nulls_are_in_none() -> None:
@@ -46,7 +47,7 @@ def test_a_pair_in_which_the_challenger_is_worse_is_found_and_nothing_else(evide
     assert list(worse["slice"]) == ["kind a, side left"]
     assert evidence.looked_at == 6
     assert evidence.find(2, "kind", "b", "log_loss_gain").value > 0  # type: ignore[union-attr]
-    assert (found["q"] <= slices.FALSE_AMONG_FOUND).all() and (found["against"] == 1).all()
+    assert (found["q"] <= CHANCE).all() and (found["against"] == 1).all()
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,17 @@ def test_groups_are_compared_as_fairlearn_does(evidence: Evidence, rows: pd.Data
         assert 0 <= gap.low <= gap.high
 
 
+def test_a_group_in_which_nothing_came_does_not_hide_the_others(judge: Judge, rows: pd.DataFrame) -> None:
+    none = rows.assign(came=rows["came"].where(rows["kind"] != "c", 0))
+    found = judge(Knowing(2), rows=none, groups=["kind"])
+    rate = {kind: found.find(2, "group kind", kind, "true_positive_rate") for kind in "abc"}
+    gap = found.find(2, "group kind", "gap", "true_positive_rate")
+    assert rate["c"] is None and gap is not None
+    assert gap.value == pytest.approx(abs(rate["a"].value - rate["b"].value))  # type: ignore[union-attr]
+    alone = none.assign(came=none["came"].where(none["kind"] == "a", 0))
+    assert judge(Knowing(2), rows=alone, groups=["kind"]).find(2, "group kind", "gap", "true_positive_rate") is None
+
+
 def test_reliability_is_told_by_tenths(evidence: Evidence) -> None:
     lines = evidence.table[(evidence.table["slice_kind"] == "score") & (evidence.table["model_version"] == 2)]
     told = lines[lines["measure"] == "predicted"].set_index("slice")["value"]
@@ -92,20 +103,26 @@ def test_what_is_kept_in_the_ledger_is_plain(evidence: Evidence) -> None:
     plain = json.loads(json.dumps(evidence.plain()))
     assert {one["measure"] for one in plain["measures"]} >= {"auc", "log_loss", "log_loss_gain", "minutes_gain"}
     assert (plain["months"], plain["rows"], plain["champion"]) == (["2013-03", "2013-04"], 6000, 1)
+    assert plain["slices"]["measure"] == "log_loss_gain"
+    told = {(one["slice_kind"], one["slice"]): one["value"] for one in plain["slices"]["gains"]}
+    assert set(told) == {("kind", "a"), ("kind", "b"), ("kind", "c"), ("side", "left"), ("side", "right")}
+    assert told["kind", "b"] == evidence.find(2, "kind", "b", "log_loss_gain").value  # type: ignore[union-attr]
+    assert evidence.plain("auc")["slices"]["measure"] == "auc_gain"
 
 
-@pytest.mark.parametrize("few", [0, 1, 5], ids=["no row", "one row", "five rows"])
+@pytest.mark.parametrize("few", [1, 5], ids=["one row", "five rows"])
 def test_too_few_rows_are_measured_as_far_as_they_go(judge: Judge, rows: pd.DataFrame, few: int) -> None:
     """Whether it is enough is for the gates to say."""
     found = judge(Knowing(2), Knowing(1), rows=rows.head(few))
-    assert (found.rows, found.days) == (few, min(few, 1)) and list(found.table.columns) == COLUMNS
-    assert found.find(2, "all", "all", "average_precision_gain") is None or few
+    assert (found.rows, found.days) == (few, 1) and list(found.table.columns) == COLUMNS
 
 
 @pytest.mark.parametrize(
     ("given", "change", "message"),
     [
         pytest.param({"trained_until": {1: "2013-01", 2: "2013-03"}}, {}, r"2 learnt from 2013-03, .* on 2013-03", id="learnt"),
+        pytest.param({"base_rate": None}, {}, r"The base rate is None", id="no base rate"),
+        pytest.param({"groups": ["age"]}, {}, r"Groups by 'age' cannot be compared: slices has 'kind', 'side'", id="groups"),
         pytest.param({}, {"came": [np.nan] + [1.0] * 5999}, r"came is missing in 1 of 6,000 rows", id="outcome"),
         pytest.param({}, {"x": [np.nan] + [1.0] * 5999}, r"Version 2 gave 1 of 6,000 rows scores that are no prob", id="scores"),
     ],
@@ -114,3 +131,8 @@ def test_what_cannot_be_judged_is_refused(judge: Judge, rows: pd.DataFrame, give
     with pytest.raises(EvaluationError, match=message) as caught:
         judge(Knowing(2), replace(Knowing(1)), rows=rows.assign(**change), **given)
     assert caught.value.hint
+
+
+def test_without_a_row_it_is_said_that_there_is_none(judge: Judge, rows: pd.DataFrame) -> None:
+    with pytest.raises(EvaluationError, match="There is no row to judge on"):
+        judge(Knowing(2), Knowing(1), rows=rows.head(0))

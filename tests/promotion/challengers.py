@@ -108,18 +108,19 @@ def measured(challenger: Told, champion: Told | None = CHAMPION) -> Evidence:
     return evidence(challenger, champion, rides())
 
 
-def evidence(challenger: Told, champion: Told | None, seen: pd.DataFrame) -> Evidence:
-    return evaluate(
-        Meeting(challenger, champion),
-        seen,
-        outcome="is_late",
-        month="month",
-        resample_by="day",
-        inputs=lambda some: some,
-        base_rate=0.35,
-        slices={"line": seen["line"]},
-        groups=["line"],
-        business=Business(name="minutes_saved", right=15, wrong=-5),
-        behaviour=[Directional("more rain never helps", lambda some: some.assign(rain=some["rain"] + 1))],
-        resamples=80,
-    )
+def evidence(challenger: Told, champion: Told | None, seen: pd.DataFrame, **given: Any) -> Evidence:
+    """What is given replaces what is usual."""
+    usual = {
+        "outcome": "is_late",
+        "month": "month",
+        "resample_by": "day",
+        "inputs": lambda some: some,
+        "base_rate": 0.35,
+        "slices": {"line": seen["line"]},
+        "groups": ["line"],
+        "business": Business(name="minutes_saved", right=15, wrong=-5),
+        "behaviour": [Directional("more rain never helps", lambda some: some.assign(rain=some["rain"] + 1))],
+        "trained_until": {one.version: "2013-02" for one in (challenger, champion) if one},
+        "resamples": 80,
+    }
+    return evaluate(Meeting(challenger, champion), seen, **{**usual, **given})

@@ -110,6 +110,6 @@ CONTRACTS = {
     ),
     "models.rides": {
         **CONTRACT,
-        "gates": {**CONTRACT["gates"], "enough": {"rows": 800, "positives": 100, "units": 28}, "speed": False},
+        "gates": {**CONTRACT["gates"], "enough": {"rows": 800, "positives": 100, "units": 28}, "speed": False, "unseen": False},
     },
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def decide(challenger: Told, champion: Told | None = CHAMPION, facts: Facts = CL
 def test_who_is_better_by_more_than_noise_is_promoted() -> None:
     verdict = decide(GOOD)
     assert verdict.outcome == "promoted", str(verdict)
-    assert [gate.passed for gate in verdict.gates if gate.name != "edge_cases"] == [True] * 12
+    assert [gate.passed for gate in verdict.gates if gate.name != "edge_cases"] == [True] * 13
     assert verdict.said == "models.rides version 5 against version 3: promoted"
 
 
@@ -116,6 +117,53 @@ def test_too_few_rows_are_no_verdict(rows: Any, words: str) -> None:
     verdict = gates.decide(contract(), evidence(GOOD, CHAMPION, rows.reset_index(drop=True)), CLEAN)
     assert verdict.outcome == "not enough evidence"
     assert words in verdict.said
+
+
+DECLARED = {"slices": ["line", "hour"], "groups": ["line", "hour"]}
+HOUR = rides().index.to_series() % 5
+NOT_TOLD = [
+    pytest.param({}, {"evaluate": DECLARED}, ["slices", "fairness"], "log loss was not measured by hour", id="a kind of two"),
+    pytest.param(
+        {"slices": {"line": rides()["line"], "hour": HOUR}},
+        {"evaluate": DECLARED},
+        ["fairness"],
+        "no gap between groups by hour was measured",
+        id="groups of two",
+    ),
+    pytest.param(
+        {},
+        {"gates": {"slices": {"rows": 50}}},
+        ["slices"],
+        "slices of less than 200 rows were not measured: give evaluate at_least=50",
+        id="small slices",
+    ),
+    pytest.param({}, {"gates": {"slices": {"rows": 901}}}, ["slices"], "no line has 901 rows", id="no slice large enough"),
+    pytest.param({"trained_until": None}, {}, ["unseen"], "which months version 5, 3 learnt from was not told", id="never told"),
+    pytest.param({"trained_until": {5: "2013-02"}}, {}, ["unseen"], "which months version 3 learnt from", id="champion untold"),
+]
+
+
+@pytest.mark.parametrize(("given", "changes", "names", "words"), NOT_TOLD)
+def test_what_the_evaluation_leaves_out_is_not_passed(
+    given: dict[str, Any], changes: dict[str, Any], names: list[str], words: str
+) -> None:
+    verdict = gates.decide(contract(**changes), evidence(GOOD, CHAMPION, rides(), **given), CLEAN)
+    assert verdict.outcome == "refused"
+    assert [gate.name for gate in verdict.failed] == names, str(verdict)
+    assert words in verdict.said
+
+
+def test_a_kind_of_which_all_slices_are_small_is_told() -> None:
+    given = {"slices": {"line": rides()["line"], "hour": HOUR}, "groups": []}
+    guarded = contract(evaluate={"slices": ["line", "hour"]}, gates={"slices": {"rows": 721}})
+    verdict = gates.decide(guarded, evidence(GOOD, CHAMPION, rides(), **given), CLEAN)
+    said = {gate.name: gate.said for gate in verdict.gates}
+    assert verdict.outcome == "promoted" and said["slices"].endswith("; no hour has 721 rows"), str(verdict)
+
+
+def test_a_model_that_learnt_from_a_judged_month_is_refused() -> None:
+    learnt = replace(measured(GOOD), trained_until={5: "2013-03", 3: "2013-02"})
+    assert [gate.name for gate in gates.decide(contract(), learnt, CLEAN).failed] == ["unseen"]
 
 
 def test_a_gate_that_is_switched_off_says_so() -> None:

@@ -94,6 +94,9 @@ def test_a_better_one_follows_and_is_judged_again_as_it_was(place: Workspace, pr
     found = judge(place)
     assert found["verdict"].outcome == "promoted", str(found["verdict"])
     assert decided(place)[1:] == [("promoted", 1, 2)]
+    kept = ledger.entries(place.root, MODEL)[-1].evidence
+    assert [one["slice"] for one in kept["slices"]["gains"]] == ["black", "blue", "green", "red"]
+    assert kept["written"] == {"evaluation.rides": 1}
     contest, _ = meet(place, found["evidence"])
     assert (contest.challenger.version, contest.champion.version) == (2, 1)
     assert len(decided(place)) == 2, "a champion that is judged again is not promoted again"

@@ -40,6 +40,7 @@ JUDGE = (
     evidence = evaluate(
         contest, rows.assign(came=rows["came"].astype(int)), outcome="came", month="month", resample_by=rows["asked_at"].dt.date,
         inputs=lambda these: these[["size"]], base_rate=float(known["came"].astype(int).mean()), resamples=50,
+        trained_until=trained_with(lake, contest, "until"),
     )
     """,
     'lake.merge(evidence.table, "evaluation.things")',
@@ -72,7 +73,7 @@ NOTEBOOKS: dict[str, Any] = {
         imports="""
         from datetime import datetime
         from lakehouse import month
-        from lakehouse.evaluation import evaluate
+        from lakehouse.evaluation import evaluate, trained_with
         """,
     ),
     "scores/things": monthly("scores/things", *SCORES, imports="from lakehouse.scoring import with_outcomes"),
