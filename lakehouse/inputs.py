@@ -16,7 +16,7 @@ from lakehouse.names import TableName
 from lakehouse.notebook import NotebookSpec, Read
 from lakehouse.partitions import ALL, NEW, Coverage
 from lakehouse.project import Project
-from lakehouse.record import ModelVersion, Result
+from lakehouse.record import ModelVersion
 from lakehouse.retraining import course
 
 WHOLE = "*"
@@ -91,18 +91,14 @@ def champions(spec: NotebookSpec, seen: Mapping[TableName, Identity]) -> dict[Ta
     return {model: version for model in used if (version := seen.get(model, {}).get(WHOLE)) is not None}
 
 
-def newest_result(project: Project, root: Path, name: TableName) -> Result | None:
-    """The last run's result that registered the model `name`."""
-    for result in record.results_newest_first(root, project.writer_of(name) or name):
-        if any(model.name == name.dotted for model in result.models):
-            return result
-    return None
-
-
 def newest_model(project: Project, root: Path, name: TableName) -> ModelVersion | None:
-    """The newest registered version of the model `name`, from the runs' records (no registry is opened)."""
-    result = newest_result(project, root, name)
-    return next((model for model in result.models if model.name == name.dotted), None) if result else None
+    """The newest registered version of the model `name`, from the runs' records (no registry is opened).
+
+    That is the highest number, as for the registry: of two trainings that overlap the first to begin may register last.
+    """
+    results = record.results_newest_first(root, project.writer_of(name) or name)
+    found = (model for result in results for model in result.models if model.name == name.dotted and model.version)
+    return max(found, key=lambda model: model.version, default=None)
 
 
 def _newest_version(project: Project, root: Path, name: TableName) -> int | None:

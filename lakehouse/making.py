@@ -81,8 +81,8 @@ def of_commit(table: TableName, entry: Commit) -> Making:
 
 
 def _versions(project: Project, root: Path, name: TableName) -> Iterator[Making]:
-    for result in record.results_newest_first(root, project.writer_of(name) or name):
-        for model in result.models:
-            if model.name == name.dotted and model.version:
-                facts = result.model_dump()
-                yield Making(name, model.version, record.started(result.run_id), "REGISTER", facts, {})
+    """The highest number first, whichever run began first (see `inputs.newest_model`)."""
+    results = record.results_newest_first(root, project.writer_of(name) or name)
+    found = [(model, result) for result in results for model in result.models if model.name == name.dotted and model.version]
+    for model, result in sorted(found, key=lambda one: one[0].version, reverse=True):
+        yield Making(name, model.version, record.started(result.run_id), "REGISTER", result.model_dump(), {})

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lakehouse.partitions import month
     from lakehouse.project import Project
     from lakehouse.retraining.course import Course
     from lakehouse.retraining.due import Due
@@ -35,7 +36,6 @@ def retrain(
     from lakehouse.partitions import month
     from lakehouse.project import Project
     from lakehouse.retraining import course, due
-    from lakehouse.retraining.alone import alone
 
     console = Console(highlight=False)
     now = settings.load()
@@ -44,16 +44,27 @@ def retrain(
     chosen = course.of(project, TableName.parse(model if "." in model or "/" in model else f"models.{model}"))
     last = month(through) if through else None
     tables.open_root(now.root)
-    with alone(now.root, chosen.model, console.print):
-        found = due.due(project, now, chosen, through=last)
-        if dry_run or not (found.turns or found.left):
-            _print_due(console, chosen, found)
-            return 0
-        taken = _take(console, project, now, chosen, found)
-    if taken:
-        _print_taken(console, chosen, taken)
-    _print_rest(console, chosen, found)
+    if dry_run:  # changes nothing, so it waits for no other
+        _print_due(console, chosen, due.due(project, now, chosen, through=last))
+    else:
+        _take_alone(console, project, now, chosen, last)
     return 0
+
+
+def _take_alone(console: Console, project: Project, now: Settings, course: Course, through: month | None) -> None:
+    """All that is due, once no other process retrains the model."""
+    from lakehouse.retraining import due
+    from lakehouse.retraining.alone import alone
+
+    with alone(now.root, course.model, console.print):
+        found = due.due(project, now, course, through=through)
+        if not (found.turns or found.left):
+            _print_due(console, course, found)
+            return
+        taken = _take(console, project, now, course, found)
+    if taken:
+        _print_taken(console, course, taken)
+    _print_rest(console, course, found)
 
 
 def _take(console: Console, project: Project, now: Settings, course: Course, found: Due) -> list[Taken]:

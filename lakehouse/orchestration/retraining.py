@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from lakehouse import ledger
 from lakehouse.errors import LakehouseError, RunFailed
 from lakehouse.names import TableName
 from lakehouse.orchestration import partitions
@@ -29,6 +30,10 @@ from lakehouse.settings import Settings
 _COMMAND = [sys.executable, "-c", "import sys; from lakehouse.cli import main; sys.exit(main())"]
 _LINES = 5
 _EVERY = 3600
+_TRIES = 3
+_DUE = "lakehouse/due"
+"""Run tag of a run that the sensor asked for: up to which month, and after which entry of the ledger. Runs with the same tag
+were asked for the same: nothing was decided in between."""
 
 
 def name(model: TableName) -> str:
@@ -57,22 +62,55 @@ def sensor(project: Project, settings: Settings, made: Sequence[dg.JobDefinition
         name="mature_months",
         jobs=made,
         minimum_interval_seconds=_EVERY,
-        description="Retrains a model when the outcomes of another month have come; a run takes all months that are due.",
+        description="Retrains a model when the outcomes of another month have come; a run takes all months that are due. "
+        f"What fails is tried {_TRIES} times.",
     )
-    def mature_months(_context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def mature_months(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         requests, waits = [], []
         for one in found:
-            told = due.due(project, settings, one, apart=False)
-            if told.turns or told.left:
-                key = str(told.turns[-1].through if told.turns else told.last)
-                requests.append(dg.RunRequest(run_key=f"{one.model} {key}", job_name=name(one.model), partition_key=key))
-            elif told.waits:
-                waits.append(f"{one.model}: {told.waits}")
+            answer = _ask(project, settings, context.instance, one)
+            if isinstance(answer, dg.RunRequest):
+                requests.append(answer)
+            elif answer:
+                waits.append(f"{one.model}: {answer}")
         if requests:
+            for words in waits:  # Dagster keeps no reason to skip of a tick that asks for runs
+                context.log.info(words)
             return dg.SensorResult(run_requests=requests)
         return dg.SkipReason("; ".join(waits) or "Every month whose outcomes have come was decided by.")
 
     return [mature_months] if found else []
+
+
+def _ask(project: Project, settings: Settings, store: dg.DagsterInstance, one: Course) -> dg.RunRequest | str:
+    """A run for what is due of a model, or in words why none is asked for; nothing to say where all is done.
+
+    Without a run key: by that, Dagster would never ask again for what failed, or is due once more after a rollback.
+    """
+    try:
+        told = due.due(project, settings, one, apart=False)
+        entry = ledger.standing(settings.root, one.model).last
+    except LakehouseError as error:  # the other models' months have come all the same
+        return ". ".join(str(error).splitlines())
+    if not told.turns and not told.left:
+        return told.waits
+    key = str(told.turns[-1].through if told.turns else told.last)
+    what = f"{key} after entry {entry.seq if entry else 0}"
+    return _hindrance(store, one, key, what) or dg.RunRequest(job_name=name(one.model), partition_key=key, tags={_DUE: what})
+
+
+def _hindrance(store: dg.DagsterInstance, one: Course, key: str, what: str) -> str:
+    """Why no run is asked for now: one is on its way, or those that were asked for the same have changed nothing."""
+    runs = store.get_runs(dg.RunsFilter(job_name=name(one.model)))
+    if not all(run.is_finished for run in runs):
+        return "it is being retrained"
+    tried = [run for run in runs if run.tags.get(_DUE) == what]
+    by_hand = f"`lakehouse models retrain {one.model.name}` tries it again"
+    if any(run.is_success for run in tried):
+        return f"{key} is still due after a run that succeeded; {by_hand}"
+    if len(tried) >= _TRIES:
+        return f"{key} was tried {len(tried)} times without success; once that is mended, {by_hand}"
+    return ""
 
 
 def _job(project: Project, settings: Settings, one: Course) -> dg.JobDefinition:

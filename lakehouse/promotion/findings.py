@@ -69,6 +69,9 @@ def _outcome(project: Project, file: str, outcome: Outcome) -> Iterator[Finding]
         message = f"The outcome is looked up in {outcome.table}, which has no contract"
         yield Finding(file, 0, 0, "bad-outcome", message, near or "Correct the name, or write its contract.")
         return
+    if other.partitions is None:
+        message = f"The outcome is looked up in {outcome.table}, which has no partitions to tell a month's outcomes by"
+        yield Finding(file, 0, 0, "bad-outcome", message, f"Partition {outcome.table} by month in its contract.")
     for key, name, kind in (
         ("column", outcome.column, None),
         ("known_at", outcome.known_at, "timestamp"),

@@ -47,7 +47,7 @@ class Course:
 
 def of(project: Project, model: TableName) -> Course:
     """How `model` is retrained. Raises UnknownName where there is no such model, ContractError or NotebookError where it
-    cannot be: without a notebook that judges it, without an outcome in its contract, or without one month to move."""
+    cannot be: without a notebook that judges it, without an outcome by month in its contract, or without one month to move."""
     trainer, judge = project.writer_of(model), project.judge_of(model)
     if trainer is None or model.layer != "models":
         near = did_you_mean(model, sorted(project.judges))
@@ -58,6 +58,9 @@ def of(project: Project, model: TableName) -> Course:
     if contract is None or contract.outcome is None:
         hint = "It says in which table and column the outcome stands, and when it became known."
         raise ContractError(f"assets/contracts/{model.slashed}.yaml has no section outcome", hint)
+    if project.partitions_of(contract.outcome.table) is None:
+        what = f"{contract.outcome.table}, in which the outcome of {model} is looked up, has no partitions"
+        raise ContractError(what, "Partition it by month in its contract: retraining goes by the months whose outcomes have come.")
     trained, judged = _only_month(project.notebook(trainer)), _only_month(project.notebook(judge))
     moved_too = [(asset, one) for asset in (trainer, judge) for one in moving(project, project.notebook(asset))]
     return Course(

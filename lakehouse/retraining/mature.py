@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse import deltafiles, tables
+from lakehouse.deltafiles import DataFile
+from lakehouse.errors import LakeError, PartitionError
 from lakehouse.partitions import month
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Labels:
 
 
 def labels(root: Path, outcome: Outcome) -> dict[month, Labels]:
-    """Every month of the outcomes' table, in order. Raises LakeError where the table cannot be read.
+    """Every month of the outcomes' table, in order. Raises LakeError where the table cannot be read, or has rows of no month.
 
     Read in a process of its own: pyarrow leaves a thread behind, and a process with threads cannot fork Dagster's steps.
     """
@@ -58,14 +60,23 @@ def read(root: Path, outcome: Outcome) -> dict[month, Labels]:
     import pyarrow
     from pyarrow import parquet
 
-    found: dict[str, list[tuple[int, np.ndarray, int]]] = {}
+    found: dict[month, list[tuple[int, np.ndarray, int]]] = {}
     for file in deltafiles.current(tables.lake_path(root, outcome.table)):
+        key = _month_of(file, outcome)
         rows = parquet.read_table(file.path, columns=[outcome.column, outcome.known_at, outcome.at], partitioning=None)
         answered = rows.filter(rows[outcome.column].is_valid())[outcome.known_at].drop_null()
         moments = [times.cast(pyarrow.timestamp("us", "UTC")).cast("int64") for times in (answered, rows[outcome.at].drop_null())]
         known, asked = (times.to_numpy() for times in moments)
-        found.setdefault(file.partition.partition("=")[2], []).append((len(rows), known, int(asked.max(initial=0))))
-    return {month(key): _labels(month(key), parts, outcome) for key, parts in sorted(found.items())}
+        found.setdefault(key, []).append((len(rows), known, int(asked.max(initial=0))))
+    return {key: _labels(key, parts, outcome) for key, parts in sorted(found.items())}
+
+
+def _month_of(file: DataFile, outcome: Outcome) -> month:
+    try:
+        return month(file.partition.partition("=")[2])
+    except PartitionError:
+        what = f"{outcome.table} has rows of no month, so when their outcomes have come cannot be told: {file.path.name}"
+        raise LakeError(what, f"Partition {outcome.table} by month in its contract, and write it again.") from None
 
 
 def _labels(key: month, parts: list[tuple[int, np.ndarray, int]], outcome: Outcome) -> Labels:

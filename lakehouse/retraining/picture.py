@@ -29,13 +29,15 @@ _APART = {"first": -0.12, "newest": 0.12, "champion": 0.0}
 def plot(found: pd.DataFrame, decided: pd.DataFrame, axes: Sequence[Axes]) -> None:
     """Draws `found` (of `story.measured`) on three axes: both measures by month, then the gain of log loss over the first.
 
-    Below the months stands which version was champion, and what became of the challenger that was judged right before.
+    Below the months stands which version was champion, and what became of the challenger that was judged right before. Months
+    before there was a champion show that alone.
     """
-    months = sorted(set(found["month"]) - {MEAN})
+    unscored = decided.loc[decided["champion"].isna(), "month"]
+    months = sorted({*found["month"], *unscored} - {MEAN})
     for axis, measure in zip(axes, MEASURES, strict=False):
         _lines(axis, found[found["measure"] == measure], months, "value", "low", "high")
         axis.set_ylabel(f"{_WORDS[measure]} ({'higher' if measure == 'auc' else 'lower'} is better)")
-    axes[0].legend(loc="lower left", fontsize=8)
+    axes[0].legend(*axes[0].get_legend_handles_labels(), loc="lower left", fontsize=8)
     last = axes[-1]
     last.axhline(0, color=_LOOK["first"]["color"], linestyle=_LOOK["first"]["linestyle"], linewidth=1)
     gains = found[(found["measure"] == "log_loss") & (found["way"] != "first")]
@@ -58,7 +60,8 @@ def _lines(axis: Axes, found: pd.DataFrame, months: list[str], value: str, low: 
 def _decisions(axis: Axes, decided: pd.DataFrame, months: list[str]) -> None:
     """Below: each month's champion. At the lower edge: what became of the version that was judged before that month."""
     known = decided.set_index("month").reindex(months)
-    labels = [f"{key}\nchampion {champion}" for key, champion in known["champion"].items()]
+    champions = ("champion " + known["champion"].astype("string")).fillna("no champion")
+    labels = [f"{key}\n{champion}" for key, champion in champions.items()]
     axis.set_xticks(range(len(months)), labels, fontsize=8)
     foot = axis.get_ylim()[0]
     for action, (mark, colour) in _MARKS.items():

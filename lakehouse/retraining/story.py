@@ -34,7 +34,8 @@ def decisions(told: Iterable[Entry]) -> pd.DataFrame:
 
     Columns: `through` (the last month judged by), `month` (the one after, which is scored by what was decided), `version` (the
     challenger), `action`, `failed` (the gates that said no), `why` (what they said), and who would score: the `champion`, the
-    `first` champion, the `newest` version. What a rollback or an approval changed counts from the month judged last.
+    `first` champion, the `newest` version. What a rollback or an approval changed counts from the month judged last. Before
+    there was a champion, `champion` and `first` are missing.
     """
     lines: dict[str, dict[str, object]] = {}
     champion = first = through = None
@@ -45,11 +46,11 @@ def decisions(told: Iterable[Entry]) -> pd.DataFrame:
         through = judged[-1] if judged else through
         if judged:
             said = {gate["name"]: gate["said"] for gate in entry.gates if gate["passed"] is False}
-            told = {"failed": ", ".join(said), "why": "; ".join(f"{name}: {words}" for name, words in said.items())}
-            newest = {"version": entry.to_version, "action": entry.action, "newest": entry.to_version, **told}
-            lines[through] = {"through": through, "month": str(month(through).shift(1)), "first": first, **newest}
+            why = {"failed": ", ".join(said), "why": "; ".join(f"{name}: {words}" for name, words in said.items())}
+            newest = {"version": entry.to_version, "action": entry.action, "newest": entry.to_version}
+            lines[through] = {"through": through, "month": str(month(through).shift(1)), **newest, **why}
         if through in lines:
-            lines[through]["champion"] = champion
+            lines[through] |= {"champion": champion, "first": first}
     columns = ["through", "month", "version", "action", "failed", "why", *WAYS]
     found = pd.DataFrame([lines[key] for key in sorted(lines)], columns=columns)
     return found.astype(dict.fromkeys(("version", *WAYS), "Int64"))
@@ -74,11 +75,12 @@ def measured(
 ) -> pd.DataFrame:
     """AUC and log loss of each way (see `WAYS`) in each month of `decided` that `rows` have, and their `MEAN` over months.
 
+    Months before there was a champion are left out: nobody scored them, so there is nothing to compare.
     `rows` have the columns `month`, `outcome` (0 or 1, none missing) and `resample_by` (what is drawn, such as days); `inputs`
     makes of them what the model takes. Columns: month, way, version, measure, value, `low` and `high` (95 percent of `resamples`
     draws of whole days) and `gain`, `gain_low`, `gain_high`: how much better than the first, on the same draws.
     """
-    who = decided.set_index("month")
+    who = decided.dropna(subset=["champion"]).set_index("month")
     rows = rows[rows["month"].isin(who.index)].reset_index(drop=True)
     scores = _scores(lake, TableName.parse(model), rows, who, inputs)
     codes, days = pd.factorize(rows[resample_by])

@@ -148,6 +148,12 @@ CHECKED = [
     ),
     pytest.param(
         judging(*JUDGE),
+        changed(outcome=OUTCOME),
+        ["models/rides.yaml [bad-outcome] The outcome is looked up in bronze.rides, which has no partitions"],
+        id="outcome's months",
+    ),
+    pytest.param(
+        judging(*JUDGE),
         changed(outcome={**OUTCOME, "table": "bronze.ride"}),
         ["looked up in bronze.ride, which has no contract"],
         id="outcome",

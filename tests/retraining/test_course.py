@@ -50,6 +50,12 @@ FAILURES: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
         NO_OUTCOME,
         "assets/contracts/models/things.yaml has no section outcome",
     ),
+    "its outcome's table is not by month": (
+        "models.things",
+        {},
+        {"features.things": {key: value for key, value in CONTRACTS["features.things"].items() if key != "partitions"}},
+        "features.things, in which the outcome of models.things is looked up, has no partitions\nPartition it by month",
+    ),
     "two months to train by": (
         "models.things",
         {"models/things": parameters("models/things", 'since: month = "2013-01"\nuntil: month = "2013-02"')},

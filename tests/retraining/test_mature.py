@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from lakehouse import tables
+from lakehouse.errors import LakeError
 from lakehouse.names import TableName
 from lakehouse.partitions import month
 from lakehouse.promotion.contract import Outcome
@@ -77,6 +78,13 @@ def test_a_month_is_mature_when_enough_of_its_rows_have_an_outcome(
     write(tmp_path, {"2013-01": files})
     (found,) = mature.read(tmp_path, OUTCOME).values()
     assert (found.key, found.mature, found.rows) == ("2013-01", expected, sum(map(len, files)))
+
+
+@pytest.mark.parametrize("key", ["", "2013", "null"])
+def test_rows_of_no_month_are_told_also_from_a_process_of_its_own(key: str, tmp_path: Path) -> None:
+    write(tmp_path, {key: [asked()]})
+    with pytest.raises(LakeError, match=r"features.things has rows of no month, .*: part-0.parquet\nPartition features.things by"):
+        mature.labels(tmp_path, OUTCOME)
 
 
 def test_an_outcome_without_a_moment_is_not_known(tmp_path: Path) -> None:
