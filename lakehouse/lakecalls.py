@@ -229,37 +229,28 @@ def _publish(calls: LakeCalls, cell: int, node: ast.Call, verb: str) -> None:
         calls.writes.append(Write(table, cell, node.lineno, verb == "merge"))
 
 
+def _reads_model(method: str, position: int, coverage: Coverage = OWN, *, scored: bool = False) -> _Method:
+    """Notes a call of `method`, whose argument at `position` names the model that it reads."""
+
+    def note(calls: LakeCalls, cell: int, node: ast.Call) -> None:
+        if (model := _model(calls, cell, node, position, f"lake.{method}")) is not None:
+            calls.models_read.append(Read(model, coverage, cell, node.lineno, scored=scored))
+
+    return note
+
+
 def _log_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    model = _model(calls, cell, node, 1, "lake.log_model")
-    if model is not None:
+    if (model := _model(calls, cell, node, 1, "lake.log_model")) is not None:
         calls.models_written.append(Write(model, cell, node.lineno))
 
 
-def _load_model(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    model = _model(calls, cell, node, 0, "lake.load_model")
-    if model is not None:
-        calls.models_read.append(Read(model, OWN, cell, node.lineno))
-
-
-def _score(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    model = _model(calls, cell, node, 1, "lake.score")
-    if model is not None:
-        calls.models_read.append(Read(model, OWN, cell, node.lineno, scored=True))
-
-
-def _contest(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    model = _model(calls, cell, node, 0, "lake.contest")
-    if model is not None:
-        calls.models_read.append(Read(model, ALL, cell, node.lineno))
-
-
 def _promote(calls: LakeCalls, cell: int, node: ast.Call) -> None:
-    model = _model(calls, cell, node, 0, "lake.promote")
-    if model is not None:
+    if (model := _model(calls, cell, node, 0, "lake.promote")) is not None:
         calls.models_judged.append(Write(model, cell, node.lineno))
 
 
-_METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
+_Method = Callable[[LakeCalls, int, ast.Call], None]
+_METHODS: dict[str, _Method] = {
     "read": _read,
     "sql": _sql,
     "features": _features,
@@ -267,9 +258,9 @@ _METHODS: dict[str, Callable[[LakeCalls, int, ast.Call], None]] = {
     "merge": _merge,
     "training_set": _read,
     "log_model": _log_model,
-    "load_model": _load_model,
-    "score": _score,
-    "contest": _contest,
+    "load_model": _reads_model("load_model", 0),
+    "score": _reads_model("score", 1, scored=True),
+    "contest": _reads_model("contest", 0, ALL),
     "promote": _promote,
 }
 

@@ -5,8 +5,7 @@ Pure functions of scores, outcomes and slices: nothing here reads or writes a ta
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from lakehouse import lazily
 
 # Looked up when asked for: pandas and scikit-learn take seconds, and Dagster's processes fork.
 _FROM = {
@@ -17,10 +16,4 @@ _FROM = {
     "trial": ("evaluate",),
 }
 __all__ = [name for names in _FROM.values() for name in names]
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _FROM.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily.attributes(__name__, _FROM)

@@ -6,8 +6,7 @@ file, only types from the reviewed list in `trust`; and its files' digest is che
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from lakehouse import lazily
 
 # Looked up when asked for: Spark's workers need `trust` alone, and MLflow takes seconds.
 _FROM = {
@@ -21,10 +20,4 @@ _FROM = {
     "trust": ("TRUSTED_TYPES",),
 }
 __all__ = [name for names in _FROM.values() for name in names]
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _FROM.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily.attributes(__name__, _FROM)

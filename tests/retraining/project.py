@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.notebooks import contract, notebook
+from tests.scoring.project import SCORED
 from tests.workspace import monthly
 
 MONTHS = {"column": "month", "start": "2013-01", "end": "2013-06"}
@@ -105,14 +106,7 @@ CONTRACTS: dict[str, Any] = {
     ),
     "scores.things": contract(
         "scores.things",
-        {
-            **_THING,
-            "score": {"type": "double", "nullable": False, "round": 9},
-            "model_version": {"type": "bigint", "nullable": False},
-            **dict.fromkeys(("features_version", "run_id"), "string"),
-            **dict.fromkeys(("scored_at", "outcome_known_at"), "timestamp"),
-            "outcome": "boolean",
-        },
+        {**_THING, **SCORED},
         key=["month", "id", "model_version"],
         partitions={**MONTHS, "start": "2013-04"},
         profile=False,

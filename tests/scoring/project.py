@@ -58,6 +58,14 @@ for _name, _parameters in _OF.items():
     NOTEBOOKS[_name]["cells"][2]["source"] = "\n".join((PARAMETERS, *_parameters))
 
 _THING = {"month": {"type": "string", "nullable": False}, "id": {"type": "bigint", "nullable": False}}
+SCORED = {
+    "score": {"type": "double", "nullable": False, "round": 9},
+    "model_version": {"type": "bigint", "nullable": False},
+    **dict.fromkeys(("features_version", "run_id"), "string"),
+    **dict.fromkeys(("scored_at", "outcome_known_at"), "timestamp"),
+    "outcome": "boolean",
+}
+"""The columns of a table of scores beside those that name a row."""
 CONTRACTS = {
     "features.things": contract(
         "features.things",
@@ -68,14 +76,7 @@ CONTRACTS = {
     ),
     "scores.things": contract(
         "scores.things",
-        {
-            **_THING,
-            "score": {"type": "double", "nullable": False, "round": 9},
-            "model_version": {"type": "bigint", "nullable": False},
-            **dict.fromkeys(("features_version", "run_id"), "string"),
-            **dict.fromkeys(("scored_at", "outcome_known_at"), "timestamp"),
-            "outcome": "boolean",
-        },
+        {**_THING, **SCORED},
         key=["id", "model_version"],
         partitions=MONTHS,
         parity={"features": "features.things", "sample": 50},
